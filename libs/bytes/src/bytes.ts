@@ -1,0 +1,60 @@
+import { hash, timingSafeEqual } from "node:crypto";
+
+/** Joins byte strings. Not for anything hashed or signed: those take `lengthPrefixed`. */
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const joined = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
+/** Compares in time that depends on the lengths alone. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** SHA-256 of one byte string, 32 bytes. */
+export function sha256(data: Uint8Array): Uint8Array {
+  return new Uint8Array(hash("sha256", data, "buffer"));
+}
+
+/** Big-endian, 2 bytes; 0..65,535, anything else throws a RangeError. */
+export function u16be(value: number): Uint8Array {
+  requireUnsigned(value, 0xffff);
+  const bytes = new Uint8Array(2);
+  new DataView(bytes.buffer).setUint16(0, value);
+  return bytes;
+}
+
+/** Big-endian, 4 bytes; 0..2^32-1, anything else throws a RangeError. */
+export function u32be(value: number): Uint8Array {
+  requireUnsigned(value, 0xffffffff);
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
+
+/** Big-endian, 8 bytes; 0..2^53-1 as a number, or a bigint below 2^64, anything else throws a RangeError. */
+export function u64be(value: number | bigint): Uint8Array {
+  if (typeof value === "number") requireUnsigned(value, Number.MAX_SAFE_INTEGER);
+  else if (value < 0n || value >= 1n << 64n) throw new RangeError(`${value} does not fit 64 unsigned bits.`);
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  return bytes;
+}
+
+/** DataView wraps silently: 65,536 would encode like 0, and two values would hash alike. */
+function requireUnsigned(value: number, max: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > max)
+    throw new RangeError(`${value} is not an integer from 0 to ${max}.`);
+}
+
+/** Overwrites secrets that are done with. Copies that the runtime or a native call made are out of reach. */
+export function wipe(...secrets: readonly Uint8Array[]): void {
+  for (const secret of secrets) secret.fill(0);
+}

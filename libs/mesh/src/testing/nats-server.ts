@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type NatsConfigurationOptions, natsConfiguration } from "../wire/nats-configuration.ts";
+import { waitUntil } from "./wait-until.ts";
+
+type Participants = Pick<NatsConfigurationOptions, "deploymentId" | "nodes" | "orchestrators">;
+
+/** A nats-server of our own, with files in a folder of its own, on a free port that it keeps over restarts. */
+export class TestNatsServer implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #participants: Participants;
+  #child: ChildProcess | undefined;
+  #port = -1;
+
+  private constructor(folder: string, participants: Participants) {
+    this.#folder = folder;
+    this.#participants = participants;
+  }
+
+  static async start(participants: Participants): Promise<TestNatsServer> {
+    const server = new TestNatsServer(await mkdtemp(join(tmpdir(), "mesh-nats-")), participants);
+    await server.restart();
+    return server;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.#port}`;
+  }
+
+  /** Starts it again, with other participants if they are given. */
+  async restart(participants: Participants = this.#participants): Promise<void> {
+    await this.stop();
+    const file = join(this.#folder, "nats.conf");
+    const listen = { host: "127.0.0.1", port: this.#port, portsFolder: this.#folder };
+    await writeFile(file, natsConfiguration({ ...participants, ...listen }));
+    const child = spawn("/usr/sbin/nats-server", ["-c", file], { stdio: "ignore" });
+    this.#child = child;
+    const portsFile = `nats-server_${child.pid}.ports`;
+    await waitUntil("nats-server wrote its ports", async () => (await readdir(this.#folder)).includes(portsFile));
+    const ports: { readonly nats: readonly string[] } = JSON.parse(
+      await readFile(join(this.#folder, portsFile), "utf8"),
+    );
+    this.#port = Number(new URL(ports.nats[0] ?? "").port);
+  }
+
+  /** Stops its process without ending it: connections stay and nothing is read. */
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  /** Kills it at once, as a crash does. */
+  async stop(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

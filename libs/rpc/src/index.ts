@@ -1,0 +1,10 @@
+export type { CallContext } from "./admission.ts";
+export { type CallOptions, type RpcClient, type RpcClientOptions, rpcClient } from "./client.ts";
+export { rpcErrors } from "./errors.ts";
+export { OVERALL } from "./health.ts";
+export { type ExpectedIdentity, type Identity, identityUri, parseIdentityUri, type Role } from "./identity.ts";
+export type { RpcLimits } from "./limits.ts";
+export { type RpcServer, type ServeOptions, serveRpc } from "./server.ts";
+export { type Handlers, type Implementation, type ImplementationRule, implement } from "./service.ts";
+export { RemoteError } from "./status.ts";
+export type { TlsMaterial } from "./tls.ts";

@@ -1,0 +1,120 @@
+import { equalBytes, Secret, wipe } from "@countersign/bytes";
+import type { Scalar } from "../curves/curve.ts";
+import type { Delivery, IdentitySigner, PartyIndex, Rng } from "../delivery.ts";
+import type { Acknowledgement, KeyShare, PublicKeyPackage } from "../key-share.ts";
+import { acknowledgementStatement } from "./acknowledgement.ts";
+import { checkAcknowledgement, checkShare, echoDigest, openReveal } from "./checks.ts";
+import { Conversation } from "./conversation.ts";
+import { deal } from "./dealing.ts";
+import { decodeCommitment, decodeEcho, encodeEcho, encodeFinish, encodeReveal, encodeShare } from "./encoding.ts";
+import { jointKey } from "./joint-key.ts";
+import { sumOfSecrets } from "./polynomial.ts";
+import { checkKeyShare, checkPublicPolynomial } from "./public-key-package.ts";
+import { checkDelivery, type KeygenSession, type KeygenTerms, type KeygenVerifiers, keygenSession } from "./terms.ts";
+
+/** What a party needs to take part in generating a key. */
+export interface KeygenOptions extends KeygenTerms, KeygenVerifiers {
+  /** This party's identity. */
+  readonly identity: IdentitySigner;
+  readonly rng: Rng;
+  /**
+   * Makes share and acknowledgement durable before the acknowledgement leaves; rejects when it cannot. From then on the record
+   * stays until all n acknowledgements activate it or a renunciation lets it go. The share is wiped when generation fails
+   * afterwards, so what is kept must be a copy.
+   */
+  readonly stage: (share: KeyShare, acknowledgement: Acknowledgement) => Promise<void>;
+}
+
+/** A key that all n nodes hold durably. */
+export interface GeneratedKey {
+  readonly share: KeyShare;
+  /** All n acknowledgements, ascending. */
+  readonly certificate: readonly Acknowledgement[];
+}
+
+/**
+ * Generates a key without a dealer (Schnorr specification, section 3): Pedersen's scheme with proofs of knowledge, hardened by
+ * commitments, an echo, complaints and acknowledgements. One of all n parties' calls; serves every suite.
+ *
+ * Raises `ProtocolAbort` with culprit and evidence where a party provably cheated, `KeygenAbort` where a party complained, the
+ * delivery's outage where one fell silent. Nothing of a failed session is ever used again. Before `stage` is called nothing was
+ * kept and this party may forget the session; afterwards see `stage`.
+ */
+export async function generateKey(delivery: Delivery, options: KeygenOptions): Promise<GeneratedKey> {
+  const session = keygenSession(options);
+  checkDelivery(session, delivery);
+  const { suite, context, parties, terms } = session;
+  const { self } = delivery;
+  const dealing = deal({ suite, context, dealer: self, parties, threshold: terms.threshold, rng: options.rng });
+  const talk = new Conversation(delivery, session, options.identity);
+  let share: KeyShare | undefined;
+  try {
+    // R0. Without commitments the last to speak could choose its package so as to steer the key.
+    await talk.send("commit", "all", dealing.commitment);
+    const commitments = await talk.collect("commit", { check: decodeCommitment, complainIn: "reveal" });
+
+    // R1, only now that all n commitments are in.
+    await talk.send("reveal", "all", encodeReveal(dealing));
+    const packages = await talk.collect("reveal", {
+      check: (body, from) => openReveal(session, from, commitments.get(from), body),
+      quote: (from) => [...talk.heard("commit", from), ...talk.heard("reveal", from)],
+      complainIn: "echo",
+    });
+    packages.set(self, dealing);
+
+    // R1e. The scheme is secure over a broadcast channel only; equal echoes make the reveals one.
+    const tau = echoDigest(session, packages);
+    await talk.send("echo", "all", encodeEcho(tau));
+    const echoes = await talk.collect("echo", { check: decodeEcho, complainIn: "share" });
+    if (![...echoes.values()].every((echo) => equalBytes(echo, tau))) throw await talk.compareViews();
+
+    // R2, to one receiver each.
+    for (const [to, dealt] of dealing.shares)
+      await talk.send("share", to, encodeShare({ tau, from: self, to, share: dealt }));
+    const shares = await talk.collect("share", {
+      check: (body, from) => checkShare(session, { from, to: self, tau, dealt: packages.get(from) }, body),
+      quote: (from) => (["reveal", "echo", "share"] as const).flatMap((round) => talk.heard(round, from)),
+      complainIn: "finish",
+    });
+
+    // R3.
+    const key = jointKey(session, packages, tau);
+    checkPublicPolynomial(key);
+    share = sumShares(session, key, self, [dealing.ownShare, ...shares.values()]);
+    const statement = acknowledgementStatement(terms.deploymentId, key);
+    const acknowledgement: Acknowledgement = { party: self, signature: options.identity.sign(statement) };
+
+    // Persist before acknowledging. The other way round, a crash between the two leaves a key that the others activate and
+    // this node cannot use.
+    await options.stage(share, acknowledgement);
+    await talk.send("finish", "all", encodeFinish(acknowledgement.signature));
+    const signatures = await talk
+      .collect("finish", {
+        check: (body, from) => checkAcknowledgement(session, from, statement, body),
+        quote: (from) => [...talk.heard("reveal"), ...talk.heard("finish", from)],
+      })
+      .finally(() => talk.wipeShares());
+    signatures.set(self, acknowledgement.signature);
+    const certificate = [...signatures].map(([party, signature]) => ({ party, signature }));
+    return { share, certificate: certificate.sort((a, b) => a.party - b.party) };
+  } catch (error) {
+    share?.secret.wipe();
+    throw error;
+  } finally {
+    dealing.wipe();
+  }
+}
+
+/** s_j = sum of f_i(j), checked against Y_j. Wipes the summands. */
+function sumShares(
+  session: KeygenSession,
+  key: PublicKeyPackage,
+  self: PartyIndex,
+  shares: readonly Scalar[],
+): KeyShare {
+  const secret = new Secret(sumOfSecrets(session.suite.curve, shares));
+  wipe(...shares);
+  const share: KeyShare = { public: key, index: self, secret };
+  checkKeyShare(share);
+  return share;
+}

@@ -1,0 +1,34 @@
+import type { PartyIndex } from "../delivery.ts";
+import { ProtocolAbort } from "../errors.ts";
+import type { PublicKeyPackage } from "../key-share.ts";
+import { T } from "../transcript.ts";
+import type { RevealedPackage } from "./checks.ts";
+import { packageOf } from "./public-key-package.ts";
+import type { KeygenSession } from "./terms.ts";
+
+/**
+ * R3: D_k = sum of C_ik over all parties, and what follows from it. A sum without encoding ends the session with
+ * `keygen_result_degenerate` and blames nobody: after the commit round no party can steer it.
+ */
+export function jointKey(
+  session: KeygenSession,
+  packages: ReadonlyMap<PartyIndex, RevealedPackage>,
+  tau: Uint8Array,
+): PublicKeyPackage {
+  const { suite, keyId, epoch, threshold } = session.terms;
+  const { curve } = session.suite;
+  const dealt = session.parties.flatMap((party) => packages.get(party)?.package ?? []);
+  try {
+    const commitments = Array.from({ length: threshold }, (_, k) =>
+      curve.sum(dealt.flatMap(({ commitments }) => commitments[k] ?? [])),
+    );
+    const chainCode = T("cc", tau, ...dealt.map(({ chainCode }) => chainCode));
+    const partyCount = session.parties.length;
+    return packageOf({ suite, keyId, epoch, threshold, partyCount, chainCode, tau }, commitments);
+  } catch (cause) {
+    if (!(cause instanceof ProtocolAbort)) throw cause;
+    throw new ProtocolAbort("keygen_result_degenerate", `The sum of all dealings for key ${keyId} is degenerate.`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,15 @@
+export type { AuditEntry, AuditFields, AuditHead } from "./audit/audit-entry.ts";
+export type { AuditVerdict } from "./audit/verify-audit.ts";
+export { verifyAuditChain } from "./audit/verify-audit.ts";
+export { vaultErrors } from "./errors.ts";
+export { createFileKek, fileKek } from "./kek/file-kek.ts";
+export type { KekProvider } from "./kek/kek-provider.ts";
+export { createPassphraseKek, type PassphraseCost, passphraseKek } from "./kek/passphrase-kek.ts";
+export type { OpenedKey } from "./key-reader.ts";
+export type { KeyFacts, KeyPurpose, KeyRecord, KeyState } from "./key-record.ts";
+export type { After } from "./ledger.ts";
+export type { GenerationStart, SessionBegun, SessionOutcome, SigningStart } from "./session-operations.ts";
+export { type MemoryStore, memoryStore } from "./store/memory-store.ts";
+export { openSqliteStore } from "./store/sqlite-store.ts";
+export type { Batch, CommitResult, Row, RowRange, RowState, VaultStore } from "./store/vault-store.ts";
+export { Vault, type VaultOptions } from "./vault.ts";

@@ -1,0 +1,1 @@
+export { vaultStoreContract } from "./vault-store-contract.ts";

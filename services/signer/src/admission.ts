@@ -1,0 +1,32 @@
+import { type Approval, authorize, type Evidence, requireSessionHeads } from "@countersign/authority";
+import type { Session } from "@countersign/wire";
+import { signerError } from "./errors.ts";
+import type { SignerNode } from "./node.ts";
+
+/** Judges evidence by this signer's own state and clock (threat model 5.3, steps 1 to 7). */
+export function judgeEvidence(node: SignerNode, evidence: Evidence): Approval {
+  const now = node.now();
+  return authorize(evidence, node.authority, { now, seenAt: now });
+}
+
+/** `attemptsMax` of architecture 2, step 8: part of the security argument, counted durably per C and signer. */
+export function attemptsMax({ descriptor }: SignerNode): number {
+  return Math.max(3, descriptor.nodes.length - descriptor.threshold + 1);
+}
+
+/**
+ * Checks what the orchestrator says about a session (threat model 5.3, step 9): known parties, as many as the purpose demands, this
+ * node among them, and heads on this signer's own chain.
+ */
+export function checkSession(node: SignerNode, session: Session, orgId: string, partyCount: number): void {
+  const { descriptor, self, authority } = node;
+  const { parties, attempt } = session;
+  const known = parties.every((party) => descriptor.nodes.some(({ index }) => index === party));
+  if (parties.length !== partyCount || !known || !parties.includes(self)) {
+    const text = `Parties ${parties.join(", ")} are not ${partyCount} nodes of the descriptor that include node ${self}.`;
+    throw signerError("session_parties_unfit", text);
+  }
+  if (attempt < 1 || attempt > attemptsMax(node))
+    throw signerError("session_attempt_invalid", `Attempt ${attempt} is outside 1 and ${attemptsMax(node)}.`);
+  requireSessionHeads(authority, orgId, session);
+}

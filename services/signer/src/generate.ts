@@ -1,0 +1,81 @@
+import { type Evidence, evidenceHash } from "@countersign/authority";
+import { hex } from "@countersign/bytes";
+import { generateKey, keygenRounds, sessionDigest } from "@countersign/threshold";
+import type { CertifiedKey, Session } from "@countersign/wire";
+import { checkSession, judgeEvidence } from "./admission.ts";
+import { signerError } from "./errors.ts";
+import { encodeCertificate, encodePackage } from "./key-record.ts";
+import { type SessionLimits, type SignerNode, sessionSignal } from "./node.ts";
+import { outcomeOf } from "./outcome.ts";
+
+/** Refresh generation of a new key. */
+const FIRST_EPOCH = 0;
+
+/**
+ * Takes part in generating the key that the evidence creates. The share is staged durably before this node's acknowledgement leaves,
+ * and becomes active with all n acknowledgements; in between it survives a crash and `settle` decides about it
+ * (Schnorr specification, section 3, R3).
+ */
+export async function generate(
+  node: SignerNode,
+  evidence: Evidence,
+  session: Session,
+  limits: SessionLimits,
+): Promise<CertifiedKey> {
+  const { vault, mesh, descriptor, identity, openSignedMessage, verifyIdentity, rng } = node;
+  const { c, intent, orgId, principalId } = judgeEvidence(node, evidence);
+  if (intent.kind !== "create-key")
+    throw signerError("intent_mismatch", `${evidence.method} ${evidence.path} creates no key.`);
+  checkSession(node, session, orgId, descriptor.nodes.length);
+
+  const { keyId, suite, purpose } = intent;
+  const { sessionId } = session;
+  const hash = evidenceHash(evidence);
+  const { deploymentId, threshold } = descriptor;
+  const facts = { ...session, deploymentId, keyId, epoch: FIRST_EPOCH, evidenceHash: hash };
+  const digest = sessionDigest({ ...facts, purpose: "keygen" });
+  await vault.beginSession({
+    kind: "generate",
+    c,
+    keyId,
+    sessionId,
+    // Counts as running until its own deadline, then another may start.
+    expiresAt: node.now() + Math.ceil(limits.deadlineMs),
+    audit: { keyId, principalId, evidenceHash: hex(hash), parties: session.parties.join(",") },
+  });
+
+  const rounds = keygenRounds(descriptor.nodes.length, threshold);
+  const signal = sessionSignal(node, limits);
+  const delivery = mesh.openSession({ sessionId, sessionDigest: digest, parties: session.parties, rounds, signal });
+  let outcome = "generated";
+  try {
+    const { share, certificate } = await generateKey(delivery, {
+      deploymentId,
+      suite,
+      keyId,
+      epoch: FIRST_EPOCH,
+      threshold,
+      sessionId,
+      sessionDigest: digest,
+      members: descriptor.nodes.map(({ index, identityKey }) => ({ index, identityKey })),
+      identity,
+      verifyIdentity,
+      openSignedMessage,
+      rng,
+      stage: async (share, acknowledgement) => {
+        const record = { keyId, c, owner: orgId, purpose, suite, epoch: FIRST_EPOCH, sessionId };
+        const publicPart = encodePackage(share.public);
+        await vault.stageKey({ ...record, publicPart, secret: share.secret }, encodeCertificate([acknowledgement]));
+      },
+    });
+    await vault.activateKey(keyId, sessionId, encodeCertificate(certificate));
+    share.secret.wipe();
+    return { package: share.public, certificate };
+  } catch (error) {
+    outcome = outcomeOf(error);
+    throw error;
+  } finally {
+    vault.recordOutcome({ sessionId, keyId, outcome });
+    delivery.close();
+  }
+}

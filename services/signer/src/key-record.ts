@@ -1,0 +1,53 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { PublicKeyPackageSchema } from "@countersign/proto/session";
+import { type Acknowledgement, checkKeyShare, type KeyShare, type PublicKeyPackage } from "@countersign/threshold";
+import type { KeyFacts } from "@countersign/vault";
+import { certificateToWire, keyFromWire, keyToWire } from "@countersign/wire";
+import { signerError } from "./errors.ts";
+import type { SignerNode } from "./node.ts";
+
+/** Public packages by the vault's fact objects: parsing one costs several point multiplications, a request must not. */
+const packages = new WeakMap<KeyFacts, PublicKeyPackage>();
+/** Shares whose equation s_i*G == Y_i was checked since they were read. */
+const checked = new WeakSet<KeyFacts>();
+
+/** Public part as stored: the wire form without certificate, which the vault keeps beside it. */
+export function encodePackage(key: PublicKeyPackage): Uint8Array {
+  return toBinary(PublicKeyPackageSchema, keyToWire({ package: key, certificate: [] }));
+}
+
+/** The public package of a stored key. */
+export function packageOf({ descriptor }: SignerNode, facts: KeyFacts): PublicKeyPackage {
+  let known = packages.get(facts);
+  if (known === undefined) {
+    known = keyFromWire(fromBinary(PublicKeyPackageSchema, facts.publicPart), descriptor.nodes.length).package;
+    packages.set(facts, known);
+  }
+  return known;
+}
+
+/** Acknowledgements as stored: a package message that carries nothing but acknowledgements. */
+export function encodeCertificate(certificate: readonly Acknowledgement[]): Uint8Array {
+  return toBinary(
+    PublicKeyPackageSchema,
+    create(PublicKeyPackageSchema, { certificate: certificateToWire(certificate) }),
+  );
+}
+
+/**
+ * Opens this node's share for one session; the caller wipes it. Raises `share_not_here` unless the key is active, a wallet key, and owned
+ * by the organisation that the evidence names: one answer for all, so that an organisation learns nothing of another's keys.
+ * Raises `key_share_inconsistent` for a damaged share.
+ */
+export async function openShare(node: SignerNode, keyId: string, orgId: string): Promise<KeyShare> {
+  const known = await node.vault.keyFacts(keyId);
+  if (known === undefined || known.state.kind !== "active" || known.owner !== orgId || known.purpose !== "wallet")
+    throw signerError("share_not_here", `This node holds no active key ${keyId} of organisation ${orgId}.`);
+  const { facts, secret } = await node.vault.openKey(keyId);
+  const share: KeyShare = { public: packageOf(node, facts), index: node.self, secret };
+  if (!checked.has(facts)) {
+    checkKeyShare(share);
+    checked.add(facts);
+  }
+  return share;
+}

@@ -1,0 +1,36 @@
+import type { AuthorityState, Descriptor } from "@countersign/authority";
+import { type Clock, deadlineSignal, type Mesh } from "@countersign/mesh";
+import type { IdentitySigner, OpenSignedMessage, PartyIndex, Rng, VerifyIdentity } from "@countersign/threshold";
+import type { Vault } from "@countersign/vault";
+
+/** One signer node with its parts: everything a session needs, no globals. */
+export interface SignerNode {
+  readonly descriptor: Descriptor;
+  readonly authority: AuthorityState;
+  /** This node's party index. */
+  readonly self: PartyIndex;
+  readonly identity: IdentitySigner;
+  readonly vault: Vault;
+  readonly mesh: Mesh;
+  readonly openSignedMessage: OpenSignedMessage;
+  readonly verifyIdentity: VerifyIdentity;
+  /** Wall clock, milliseconds since 1970: judges expiry. */
+  readonly now: () => number;
+  /** Timers; real, or a simulation's. */
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+/** What a caller gives a session: the right to cancel it and the time it may take, milliseconds from now. */
+export interface SessionLimits {
+  readonly signal: AbortSignal;
+  readonly deadlineMs: number;
+}
+
+/** A session ends a little before its caller stops listening, so that the caller learns who was silent. */
+const ANSWER_MARGIN_MS = 150;
+
+/** The signal that ends a session: cancelled by the caller, or shortly before the caller's deadline. */
+export function sessionSignal({ clock }: SignerNode, { signal, deadlineMs }: SessionLimits): AbortSignal {
+  return AbortSignal.any([signal, deadlineSignal(clock, Math.max(1, deadlineMs - ANSWER_MARGIN_MS))]);
+}

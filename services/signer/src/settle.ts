@@ -1,0 +1,88 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { PublicKeyPackageSchema } from "@countersign/proto/session";
+import {
+  type Acknowledgement,
+  type PartyIndex,
+  type PublicKeyPackage,
+  renunciationStatement,
+  verifyCertificate,
+} from "@countersign/threshold";
+import type { KeyFacts } from "@countersign/vault";
+import { certificateFromWire } from "@countersign/wire";
+import { signerError } from "./errors.ts";
+import { encodeCertificate, packageOf } from "./key-record.ts";
+import type { SignerNode } from "./node.ts";
+
+/** What a node holds for a key. */
+export interface HeldKey {
+  readonly state: "staged" | "active";
+  readonly sessionId: Uint8Array;
+  readonly package: PublicKeyPackage;
+  /** Staged: this node's own acknowledgement; active: all n. */
+  readonly certificate: readonly Acknowledgement[];
+}
+
+/** Tells what this node holds for a key; undefined for nothing. Public facts only. */
+export async function keyState(node: SignerNode, keyId: string): Promise<HeldKey | undefined> {
+  const facts = await node.vault.keyFacts(keyId);
+  return facts === undefined ? undefined : heldKey(node, facts);
+}
+
+/**
+ * Activates a staged key by its complete certificate. The certificate may come from anyone: it proves itself. Idempotent.
+ * Raises `key_settled` when nothing is held, and what `verifyCertificate` raises.
+ */
+export async function settleByCertificate(
+  node: SignerNode,
+  keyId: string,
+  certificate: readonly Acknowledgement[],
+): Promise<HeldKey> {
+  const { vault, descriptor, verifyIdentity } = node;
+  const facts = await vault.keyFacts(keyId);
+  if (facts === undefined) throw signerError("key_settled", `This node holds nothing for key ${keyId}.`);
+  if (facts.state.kind === "active") return heldKey(node, facts);
+  verifyCertificate(descriptor.deploymentId, packageOf(node, facts), certificate, verifyIdentity);
+  return heldKey(node, await vault.activateKey(keyId, facts.sessionId, encodeCertificate(certificate)));
+}
+
+/**
+ * Wipes a staged share once a member promised never to acknowledge its session: no certificate can ever exist, so nobody can be
+ * stranded (Schnorr specification, section 3, after the state machine). Idempotent.
+ */
+export async function settleByRenunciation(
+  node: SignerNode,
+  keyId: string,
+  renunciation: { readonly party: PartyIndex; readonly sessionId: Uint8Array; readonly signature: Uint8Array },
+): Promise<HeldKey | undefined> {
+  const { vault, descriptor, verifyIdentity, self } = node;
+  const { party, sessionId, signature } = renunciation;
+  const statement = renunciationStatement(descriptor.deploymentId, keyId, sessionId);
+  const isOther = party !== self && descriptor.nodes.some(({ index }) => index === party);
+  if (!isOther || !verifyIdentity(party, statement, signature))
+    throw signerError("key_settled", `The renunciation is not signed by another member of this deployment.`);
+  await vault.dropStagedKey(keyId, sessionId);
+  return keyState(node, keyId);
+}
+
+/**
+ * Promises, durably before the promise leaves, never to acknowledge a generation session. Raises what the vault raises when this
+ * node acknowledged it already.
+ */
+export async function renounce(node: SignerNode, keyId: string, sessionId: Uint8Array): Promise<Uint8Array> {
+  const { vault, identity, descriptor } = node;
+  // Persist before sign: a promise that a crash forgets could be followed by the acknowledgement it excludes.
+  await vault.renounce(keyId, sessionId);
+  return identity.sign(renunciationStatement(descriptor.deploymentId, keyId, sessionId));
+}
+
+function heldKey(node: SignerNode, facts: KeyFacts): HeldKey {
+  const { state, sessionId, acknowledgement } = facts;
+  const stored = state.kind === "active" ? state.certificate : acknowledgement;
+  const { certificate } = fromBinary(PublicKeyPackageSchema, stored);
+  return {
+    state: state.kind,
+    sessionId,
+    package: packageOf(node, facts),
+    certificate: certificateFromWire(certificate),
+  };
+}
