@@ -8,6 +8,13 @@ import { waitUntil } from "./wait-until.ts";
 
 type Participants = Pick<NatsConfigurationOptions, "deploymentId" | "nodes" | "orchestrators">;
 
+/** State letter of each thread of a process, as Linux shows it. */
+async function threadStates(pid: number | undefined): Promise<string[]> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const stats = await Promise.all(threads.map((id) => readFile(`/proc/${pid}/task/${id}/stat`, "utf8")));
+  return stats.map((stat) => stat[stat.lastIndexOf(")") + 2] ?? "");
+}
+
 /** A nats-server of our own, with files in a folder of its own, on a free port that it keeps over restarts. */
 export class TestNatsServer implements AsyncDisposable {
   readonly #folder: string;
@@ -36,7 +43,10 @@ export class TestNatsServer implements AsyncDisposable {
     const file = join(this.#folder, "nats.conf");
     const listen = { host: "127.0.0.1", port: this.#port, portsFolder: this.#folder };
     await writeFile(file, natsConfiguration({ ...participants, ...listen }));
-    const child = spawn("/usr/sbin/nats-server", ["-c", file], { stdio: "ignore" });
+    const child = spawn("nats-server", ["-c", file], {
+      stdio: "ignore",
+      env: { PATH: `${process.env["PATH"]}:/usr/sbin` },
+    });
     this.#child = child;
     const portsFile = `nats-server_${child.pid}.ports`;
     await waitUntil("nats-server wrote its ports", async () => (await readdir(this.#folder)).includes(portsFile));
@@ -46,9 +56,12 @@ export class TestNatsServer implements AsyncDisposable {
     this.#port = Number(new URL(ports.nats[0] ?? "").port);
   }
 
-  /** Stops its process without ending it: connections stay and nothing is read. */
-  freeze(): void {
+  /** Stops its process without ending it: connections stay and nothing is read. Resolves once every thread stands still. */
+  async freeze(): Promise<void> {
+    const pid = this.#child?.pid;
     this.#child?.kill("SIGSTOP");
+    // The signal reaches a server of many threads after kill() returns: until then it still answers.
+    await waitUntil("nats-server stands still", async () => (await threadStates(pid)).every((state) => state === "T"));
   }
 
   /** Kills it at once, as a crash does. */

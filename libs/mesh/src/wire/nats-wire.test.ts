@@ -184,7 +184,7 @@ describe("a wire over a real nats-server", { timeout: 60_000 }, () => {
     const received: number[] = [];
     await two.subscribe("cs.dep-test.*.node-2.>", (_, bytes) => received.push(bytes.length));
 
-    server.freeze();
+    await server.freeze();
     for (let megabyte = 0; megabyte < 64; megabyte++)
       one.publish("cs.dep-test.node-1.node-2.channel", new Uint8Array(1_000_000));
     assert(one.counters.discarded >= 30);
@@ -214,7 +214,7 @@ describe("a wire over a real nats-server", { timeout: 60_000 }, () => {
 
   test("a subscription gives up when the signal aborts before the server answers", async () => {
     const wire = await connectAs("node-1");
-    server.freeze();
+    await server.freeze();
 
     await assert.rejects(
       wire.subscribe("cs.dep-test.*.node-1.>", () => {}, AbortSignal.timeout(200)),
