@@ -43,7 +43,13 @@ module.exports = {
       name: "enter-a-package-by-its-index",
       severity: "error",
       from: { path: "^(libs|services|test)/([^/]+)/" },
-      to: { path: "^libs/[^/]+/src/", pathNot: "^libs/[^/]+/src/index\\.ts$|^$1/$2/" },
+      to: { path: "^libs/[^/]+/src/", pathNot: "^libs/[^/]+/src/(testing/)?index\\.ts$|^$1/$2/" },
+    },
+    {
+      name: "testing-entries-are-for-tests",
+      severity: "error",
+      from: { path: "^(libs|services)/", pathNot: TEST },
+      to: { path: "/testing/" },
     },
     {
       name: "threshold-is-pure",

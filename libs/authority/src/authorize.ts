@@ -37,7 +37,7 @@ const PERMISSIONS: Readonly<Record<Intent["kind"], string>> = {
 /**
  * Judges evidence by a state (threat model 5.3, steps 1 to 7, in that order): pure, and the same for the API and every signer.
  * Runs before any protocol state exists. Each check raises its own code; see the package's table, and those of intent and
- * bytes for the payload. The key's own facts (owner, purpose, fit) are for `requireOwnKey` and `interpret`.
+ * bytes for the payload. The key's own facts (owner, purpose, fit) are for who holds its record, and for `interpret`.
  */
 export function authorize(evidence: Evidence, state: AuthorityState, clock: JudgeClock): Approval {
   const { orgId, principalId, appId, method, path, assertion } = evidence;

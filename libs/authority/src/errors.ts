@@ -105,12 +105,6 @@ export const authorityErrors = {
     grpc: "PERMISSION_DENIED",
     meaning: "The principal lacks the permission that the operation needs.",
   },
-  key_foreign: {
-    kind: "refusal",
-    http: 404,
-    grpc: "NOT_FOUND",
-    meaning: "The key belongs to another organisation; answered like a key that does not exist.",
-  },
   heads_differ: {
     kind: "refusal",
     http: 409,

@@ -42,7 +42,6 @@ export {
   requireEvidenceShape,
   SIGNATURE_BYTES_MAX,
 } from "./evidence.ts";
-export { requireOwnKey } from "./own-key.ts";
 export { requireSessionHeads, type SessionHeads, sessionHeads } from "./session-heads.ts";
 export {
   type Application,

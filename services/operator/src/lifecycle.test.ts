@@ -1,6 +1,6 @@
 // The life of a real network, told in order: every test goes on where the one before stopped, because a start takes seconds.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -99,6 +99,17 @@ describe("a local network", { timeout: 300_000 }, () => {
     }
   });
 
+  test("no signer opens a debugger or dumps its memory", { skip: process.platform !== "linux" }, () => {
+    for (const { id, pid } of summary.nodes) {
+      const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
+        readFileSync(`/proc/${pid}/task/${thread}/comm`, "utf8").trim(),
+      );
+      // Node's thread that turns SIGUSR1 into an open debugger port.
+      assert.equal(threads.includes("SignalInspector"), false, id);
+      assert.match(readFileSync(`/proc/${pid}/limits`, "utf8"), /^Max core file size +0 +0 /m, id);
+    }
+  });
+
   test("each service leaves a log that `logs` shows, all of them or one", async () => {
     const all = await runCommand("logs", "--data", data);
     const one = await runCommand("logs", "node-2", "--lines", "1000", "--data", data);
@@ -170,7 +181,7 @@ describe("a local network", { timeout: 300_000 }, () => {
     const last = await remaining?.ended;
 
     assert.match(first.out, /^Countersign is up: 2 signer nodes/);
-    assert.deepEqual([first.code, last?.code], [0, 0]);
+    assert.deepEqual([first.code, last?.code], [0, 0], last?.notes);
     await assertAllGone(up);
     assert.equal(
       (await statusOf(data)).services.every((service) => service.up),

@@ -33,6 +33,8 @@ export interface LocalNetwork {
 
 /** From nothing to ready, with room for a slow disk; a healthy start takes a few seconds. */
 const READY_TIMEOUT_MS = 60_000;
+/** SIGUSR1 opens Node's debugger until a service has its own handler; this option closes that moment too. */
+const CLOSED_TO_DEBUGGERS = "--disable-sigusr1";
 /** How often the orchestrator is asked whether it sees every node. */
 const PRESENCE_INTERVAL_MS = 50;
 
@@ -105,7 +107,7 @@ function serviceOrder(
   const service = (name: string, port: number, main: string, settings: string): ServicePlan => ({
     ...plan(name, port),
     kind: "service",
-    command: [node, join(repository, "services", main, "src", "main.ts"), "--config", settings],
+    command: [node, CLOSED_TO_DEBUGGERS, join(repository, "services", main, "src", "main.ts"), "--config", settings],
   });
   const program = (name: string, port: number, command: [string, ...string[]], probe?: string): ServicePlan => ({
     ...plan(name, port),

@@ -45,6 +45,19 @@ test("a service is started once it says that it is ready, and stops when told", 
   assert.equal(await processIsGone(service.pid, GONE_MS), true);
 });
 
+test("a service can never dump its memory", { skip: process.platform !== "linux" }, async (t) => {
+  const folder = temporaryFolder(t);
+  const [port = 0] = await freePorts(1);
+
+  const service = await startService(fixturePlan(folder, "one", "ready", port), AbortSignal.timeout(START_MS));
+  const limits = readFileSync(`/proc/${service.pid}/limits`, "utf8");
+  const command = readFileSync(`/proc/${service.pid}/cmdline`, "utf8");
+  await service.stop();
+
+  assert.match(limits, /^Max core file size +0 +0 /m);
+  assert.match(command, /fixture-service/);
+});
+
 test("a service that ends while it starts is reported with its last log lines", async (t) => {
   const folder = temporaryFolder(t);
 
@@ -77,7 +90,7 @@ test("a program that cannot be run is named", async (t) => {
 
   await assert.rejects(startService(plan, AbortSignal.timeout(START_MS)), {
     code: "service_not_ready",
-    message: /^one could not be started/,
+    message: /^one stopped while starting \(exit code 127\)[\s\S]*absent/,
   });
 });
 

@@ -47,6 +47,11 @@ const PROBE_INTERVAL_MS = 20;
 /** Log lines shown when a service fails to start. */
 const LAST_LINES = 12;
 
+/**
+ * Becomes the command after it, with core dumps off for good: a dump of a signer would hold shares and nonces. The shell replaces
+ * itself, so process id and IPC channel are the service's own.
+ */
+const WITHOUT_CORE_DUMPS = ["/bin/sh", "-c", 'ulimit -c 0 && exec "$@"', "sh"] as const;
 const LEASH = fileURLToPath(new URL("leash.sh", import.meta.url));
 
 /** Starts a service and resolves once it can serve; raises `service_not_ready` with its last log lines otherwise. */
@@ -85,8 +90,11 @@ function launch(plan: ServicePlan, log: number): ChildProcess {
   const [program, ...parameters] = plan.command;
   // A process group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops services in order.
   const common = { detached: true, cwd: "/", env: plan.environment };
-  if (plan.kind === "service")
-    return spawn(program, parameters, { ...common, stdio: ["ignore", log, log, "ipc"], serialization: "json" });
+  if (plan.kind === "service") {
+    const [shell, ...become] = WITHOUT_CORE_DUMPS;
+    const stdio = ["ignore" as const, log, log, "ipc" as const];
+    return spawn(shell, [...become, program, ...parameters], { ...common, stdio, serialization: "json" });
+  }
   return spawn("/bin/sh", [LEASH, program, ...parameters], { ...common, stdio: ["ignore", log, log, "pipe"] });
 }
 

@@ -1,0 +1,2 @@
+export { TestNatsServer } from "./nats-server.ts";
+export { waitUntil } from "./wait-until.ts";

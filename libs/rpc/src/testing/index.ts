@@ -1,0 +1,1 @@
+export { type Authority, createAuthority } from "./certificates.ts";
