@@ -123,6 +123,11 @@ export function end({ sessionId, keyId, outcome, audit = {} }: SessionOutcome): 
   };
 }
 
+/** Appends the audit entry `refused`: a call that ended before any session. */
+export function refuse(fields: AuditFields): Operation<void> {
+  return { places: [], decide: (transaction) => transaction.audit("refused", fields) };
+}
+
 function generationPlaces({ keyId, c }: GenerationStart): readonly RecordPlace[] {
   return [generatingPlace(keyId), factsPlace(keyId), keyOfPlace(c)];
 }

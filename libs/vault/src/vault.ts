@@ -1,5 +1,5 @@
 import type { Secret } from "@countersign/bytes";
-import { type AuditEntry, type AuditHead, decodeAuditEntry } from "./audit/audit-entry.ts";
+import { type AuditEntry, type AuditFields, type AuditHead, decodeAuditEntry } from "./audit/audit-entry.ts";
 import { AUDIT_PREFIX, type AuditVerdict, auditRow, verifyAuditChain } from "./audit/verify-audit.ts";
 import { vaultError } from "./errors.ts";
 import { activate, drop, renounce, stage } from "./key-operations.ts";
@@ -12,6 +12,7 @@ import {
   begin,
   end,
   type GenerationStart,
+  refuse,
   type SessionBegun,
   type SessionOutcome,
   type SigningStart,
@@ -85,6 +86,14 @@ export class Vault {
    */
   recordOutcome(outcome: SessionOutcome): void {
     this.#ledger.defer(end(outcome));
+  }
+
+  /**
+   * Notes a refused call, in the next transaction or within a second; a crash may lose it. Whoever calls bounds how many there are.
+   * Raises `store_overloaded` and `store_closed`.
+   */
+  recordRefusal(fields: AuditFields): void {
+    this.#ledger.defer(refuse(fields));
   }
 
   /**

@@ -37,6 +37,8 @@ export async function startOrchestrator(config: OrchestratorConfig, tools: Servi
   const server = await serveRpc({
     listen: config.listen,
     tls,
+    // Whoever asks for this orchestrator by name must not be answered by another.
+    identity: { deploymentId, role: "orchestrator", name: config.name },
     services: [orchestratorService(network, new KeyDirectory(network))],
     onFailure: (error, call) => log.error({ err: error, method: call.method }, "a call failed"),
   });

@@ -14,6 +14,12 @@ export const SignerConfig = Type.Object(
     listen: settings.listen,
     tls: settings.tls,
     store: Type.String({ pattern: "^/", description: "an absolute path of the vault's SQLite file" }),
+    storeMark: Type.Optional(
+      Type.String({
+        pattern: "^/",
+        description: "an absolute path of a note that the store was made, best on another disk",
+      }),
+    ),
     kek: Type.Union([
       Type.Object({ provider: Type.Literal("file"), path: settings.path }, { additionalProperties: false }),
       Type.Object(

@@ -45,6 +45,25 @@ export const signerErrors = {
     grpc: "FAILED_PRECONDITION",
     meaning: "A staged key was asked to move by a proof that is not of its session or its members.",
   },
+  node_identity_differs: {
+    kind: "refusal",
+    http: 500,
+    grpc: "FAILED_PRECONDITION",
+    meaning: "A signer's identity seed is not that of the key which the deployment descriptor pins for its node.",
+  },
+  audit_chain_broken: {
+    kind: "refusal",
+    http: 500,
+    grpc: "FAILED_PRECONDITION",
+    meaning: "A signer's audit log was edited, reordered or cut; the signer does not start and changes nothing.",
+  },
+  store_lost: {
+    kind: "refusal",
+    http: 500,
+    grpc: "FAILED_PRECONDITION",
+    meaning:
+      "A signer had a vault before, and its store is missing or another, newer one; the message says how to go on.",
+  },
   node_unknown: {
     kind: "refusal",
     http: 400,

@@ -47,7 +47,7 @@ export async function generate(
   const rounds = keygenRounds(descriptor.nodes.length, threshold);
   const signal = sessionSignal(node, limits);
   const delivery = mesh.openSession({ sessionId, sessionDigest: digest, parties: session.parties, rounds, signal });
-  let outcome = "generated";
+  let ended: ReturnType<typeof outcomeOf> = { outcome: "generated", audit: {} };
   try {
     const { share, certificate } = await generateKey(delivery, {
       deploymentId,
@@ -72,10 +72,10 @@ export async function generate(
     share.secret.wipe();
     return { package: share.public, certificate };
   } catch (error) {
-    outcome = outcomeOf(error);
+    ended = outcomeOf(error);
     throw error;
   } finally {
-    vault.recordOutcome({ sessionId, keyId, outcome });
+    vault.recordOutcome({ sessionId, keyId, ...ended });
     delivery.close();
   }
 }

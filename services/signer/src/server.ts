@@ -1,52 +1,99 @@
-import { type SignerService, KeyStateResponse_State as State } from "@countersign/proto/signer";
-import type { Handlers } from "@countersign/rpc";
+import type { Evidence } from "@countersign/authority";
+import {
+  type GenerateRequest,
+  type SettleRequest,
+  type SignerService,
+  KeyStateResponse_State as State,
+} from "@countersign/proto/signer";
+import type { CallContext, Handlers } from "@countersign/rpc";
 import {
   certificateFromWire,
   evidenceFromWire,
   fixedBytes,
   keyToWire,
   partialToWire,
+  type Session,
   sessionFromWire,
 } from "@countersign/wire";
 import { signerError } from "./errors.ts";
 import { generate } from "./generate.ts";
 import type { SignerNode } from "./node.ts";
+import { Refusals, type RefusedCall } from "./refusals.ts";
 import type { Sessions } from "./sessions.ts";
 import { type HeldKey, keyState, renounce, settleByCertificate, settleByRenunciation } from "./settle.ts";
 import { sign } from "./sign.ts";
 import { status } from "./status.ts";
 
-/** The signer's calls, as `SignerService` defines them; a simulation calls the same functions without gRPC. */
-export function signerCalls(node: SignerNode, sessions: Sessions): Handlers<typeof SignerService.method> {
+/**
+ * The signer's calls, as `SignerService` defines them; a simulation calls the same functions without gRPC. What is refused goes to
+ * the audit log. `refusals` default: of their own, for callers that never close them.
+ */
+export function signerCalls(
+  node: SignerNode,
+  sessions: Sessions,
+  refusals = new Refusals(node),
+): Handlers<typeof SignerService.method> {
   return {
-    generate: async ({ evidence, session }, limits) => {
-      const [approved, described] = [evidenceFromWire(evidence), sessionFromWire(session)];
-      return { key: keyToWire(await sessions.run(() => generate(node, approved, described, limits))) };
-    },
-    sign: async ({ evidence, session }, limits) => {
-      const [approved, described] = [evidenceFromWire(evidence), sessionFromWire(session)];
-      const partials = await sessions.run(() => sign(node, approved, described, limits));
-      return { partials: partials.map(partialToWire) };
-    },
+    generate: ({ evidence, session }, context) =>
+      audited(refusals, { call: "generate", ...context }, async (facts) => {
+        const [approved, described] = readRequest(evidence, session, facts);
+        return { key: keyToWire(await sessions.run(() => generate(node, approved, described, context))) };
+      }),
+    sign: ({ evidence, session }, context) =>
+      audited(refusals, { call: "sign", ...context }, async (facts) => {
+        const [approved, described] = readRequest(evidence, session, facts);
+        const partials = await sessions.run(() => sign(node, approved, described, context));
+        return { partials: partials.map(partialToWire) };
+      }),
     keyState: async ({ keyId }) => stateToWire(await keyState(node, keyId)),
-    settle: async ({ keyId, proof }) => {
-      switch (proof.case) {
-        case "certificate": {
-          const certificate = certificateFromWire(proof.value.acknowledgements);
-          return stateToWire(await settleByCertificate(node, keyId, certificate));
-        }
-        case "renunciation":
-          return stateToWire(await settleByRenunciation(node, keyId, proof.value));
-        case undefined:
-          throw signerError("key_settled", "A staged key moves by a certificate or a renunciation; neither was sent.");
-      }
-    },
-    renounce: async ({ keyId, sessionId }) => {
-      const signature = await renounce(node, keyId, fixedBytes(sessionId, 32, "session_id"));
-      return { renunciation: { party: node.self, sessionId, signature } };
-    },
+    settle: ({ keyId, proof }, context) =>
+      audited(refusals, { call: "settle", ...context }, async () => stateToWire(await settle(node, keyId, proof))),
+    renounce: ({ keyId, sessionId }, context) =>
+      audited(refusals, { call: "renounce", ...context }, async (facts) => {
+        facts.sessionId = sessionId;
+        const signature = await renounce(node, keyId, fixedBytes(sessionId, 32, "session_id"));
+        return { renunciation: { party: node.self, sessionId, signature } };
+      }),
     status: async () => status(node, sessions),
   };
+}
+
+/** What a call turned out to be about, as far as it was read. */
+type Facts = { -readonly [K in "evidence" | "sessionId"]?: RefusedCall[K] };
+
+async function audited<T>(
+  refusals: Refusals,
+  { call, caller }: Pick<CallContext, "caller"> & { readonly call: string },
+  run: (facts: Facts) => Promise<T>,
+): Promise<T> {
+  const facts: Facts = {};
+  try {
+    return await run(facts);
+  } catch (error) {
+    refusals.note(error, { call, caller, ...facts });
+    throw error;
+  }
+}
+
+function readRequest(
+  evidence: GenerateRequest["evidence"],
+  session: GenerateRequest["session"],
+  facts: Facts,
+): [Evidence, Session] {
+  facts.sessionId = session?.sessionId;
+  facts.evidence = evidenceFromWire(evidence);
+  return [facts.evidence, sessionFromWire(session)];
+}
+
+function settle(node: SignerNode, keyId: string, proof: SettleRequest["proof"]): Promise<HeldKey | undefined> {
+  switch (proof.case) {
+    case "certificate":
+      return settleByCertificate(node, keyId, certificateFromWire(proof.value.acknowledgements));
+    case "renunciation":
+      return settleByRenunciation(node, keyId, proof.value);
+    case undefined:
+      throw signerError("key_settled", "A staged key moves by a certificate or a renunciation; neither was sent.");
+  }
 }
 
 function stateToWire(held: HeldKey | undefined) {

@@ -63,14 +63,14 @@ async function takePart(node: SignerNode, part: Part): Promise<readonly SchnorrP
   const rounds = schnorrRounds(items.length);
   const signal = sessionSignal(node, limits);
   const delivery = mesh.openSession({ sessionId, sessionDigest: digest, parties, rounds, signal });
-  let outcome = "signed";
+  let ended: ReturnType<typeof outcomeOf> = { outcome: "signed", audit: {} };
   try {
     return await signSchnorr(delivery, { share, items, sessionDigest: digest, identity, rng });
   } catch (error) {
-    outcome = outcomeOf(error);
+    ended = outcomeOf(error);
     throw error;
   } finally {
-    vault.recordOutcome({ sessionId, keyId, outcome });
+    vault.recordOutcome({ sessionId, keyId, ...ended });
     delivery.close();
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { apply, type Descriptor, parseDescriptor, sessionHeads } from "@countersign/authority";
-import { decodeHex, decodeUtf8, Secret } from "@countersign/bytes";
+import { apply, type Descriptor, type DescriptorNode, parseDescriptor, sessionHeads } from "@countersign/authority";
+import { decodeHex, decodeUtf8, equalBytes, hex, Secret } from "@countersign/bytes";
 import { connectMesh, connectNats, identityBook, NodeIdentity, systemClock } from "@countersign/mesh";
 import { SignerService } from "@countersign/proto/signer";
 import { implement, serveRpc } from "@countersign/rpc";
@@ -11,8 +11,15 @@ import { fileKek, type KekProvider, openSqliteStore, passphraseKek, Vault } from
 import type { SignerConfig } from "./config.ts";
 import { signerError } from "./errors.ts";
 import type { SignerNode } from "./node.ts";
+import { Refusals } from "./refusals.ts";
 import { signerCalls } from "./server.ts";
 import { Sessions } from "./sessions.ts";
+import { markStore, requireStoreIfMarked } from "./store-mark.ts";
+
+/** The largest evidence is half of it. */
+const REQUEST_BYTES_MAX = 524_288;
+/** Entries that are verified in about two seconds; a longer log must not keep a node from signing for minutes. */
+const AUDIT_ENTRIES_AT_START = 250_000;
 
 const rng = (size: number): Uint8Array => new Uint8Array(randomBytes(size));
 
@@ -21,24 +28,29 @@ export async function startSigner(config: SignerConfig, tools: ServiceTools): Pr
   const { log, signal } = tools;
   await prepareCurves(rng);
   const descriptor = parseDescriptor(new Uint8Array(await readFile(config.descriptor)));
-  const own = descriptor.nodes.find(({ id }) => id === config.nodeId);
-  if (own === undefined)
-    throw signerError("node_unknown", `The descriptor ${config.descriptor} names no node ${config.nodeId}.`);
+  const own = ownNode(descriptor, config);
   const identity = await readIdentity(config.identitySeed);
+  requirePinned(own, identity);
+  const tls = await readTls(config.tls);
   const authority = apply(descriptor);
   const { deploymentId } = descriptor;
-  const vault = await openVault(config, deploymentId);
+  // Closes in reverse order: running sessions end first, because they need the bus and the vault. Also when the start fails.
+  await using parts = new AsyncDisposableStack();
+  const vault = parts.adopt(await openVault(config, deploymentId), (open) => open.close());
+  await checkVault(vault, config, tools);
   const seed = await readSecret(config.nats.seed);
-  const wire = await connectNats({
+  const bus = await connectNats({
     servers: config.nats.servers,
     seed,
     name: config.nodeId,
     onProblem: (problem) => log.warn({ err: problem }, "the bus refused something"),
     signal,
   });
+  const wire = parts.adopt(bus, (open) => open.close());
   const nodes = descriptor.nodes.map(({ index, id, identityKey }) => ({ index, id, publicKey: identityKey }));
   const heads = headsOf(descriptor);
-  const mesh = await connectMesh({ deploymentId, self: own.id, nodes, identity, wire, heads });
+  const joined = await connectMesh({ deploymentId, self: own.id, nodes, identity, wire, heads });
+  const mesh = parts.adopt(joined, (open) => open.close());
   const node: SignerNode = {
     descriptor,
     authority,
@@ -52,23 +64,44 @@ export async function startSigner(config: SignerConfig, tools: ServiceTools): Pr
     rng,
   };
   const sessions = new Sessions();
+  const refusals = new Refusals(node);
+  parts.defer(() => refusals.close());
+  parts.defer(() => sessions.drain());
   const server = await serveRpc({
     listen: config.listen,
-    tls: await readTls(config.tls),
-    services: [implement(SignerService, signerCalls(node, sessions), { callers: ["orchestrator", "operator"] })],
+    tls,
+    // A node behind another node's certificate would answer calls meant for that one.
+    identity: { deploymentId, role: "signer", name: own.id },
+    limits: { requestBytesMax: REQUEST_BYTES_MAX },
+    services: [
+      implement(SignerService, signerCalls(node, sessions, refusals), { callers: ["orchestrator", "operator"] }),
+    ],
     onFailure: (error, call) => log.error({ err: error, method: call.method }, "a call failed"),
   });
+  const running = parts.move();
   return {
     address: server.address,
     close: async ({ graceMs }) => {
-      // Running sessions end first: they need the bus and the vault that close after them.
       await server.close({ graceMs });
-      await sessions.drain();
-      mesh.close();
-      await wire.close();
-      await vault.close();
+      await running.disposeAsync();
     },
   };
+}
+
+/** Raises `node_unknown`. */
+function ownNode({ nodes }: Descriptor, { nodeId, descriptor }: SignerConfig): DescriptorNode {
+  const own = nodes.find(({ id }) => id === nodeId);
+  if (own === undefined) throw signerError("node_unknown", `The descriptor ${descriptor} names no node ${nodeId}.`);
+  return own;
+}
+
+/** Before the vault is opened or made, and before the bus hears of this node. Raises `node_identity_differs`. */
+function requirePinned({ id, identityKey }: DescriptorNode, { publicKey }: NodeIdentity): void {
+  if (!equalBytes(identityKey, publicKey))
+    throw signerError(
+      "node_identity_differs",
+      `The identity seed is not that of ${id}: the descriptor pins key ${hex(identityKey)}, the seed makes ${hex(publicKey)}.`,
+    );
 }
 
 async function readIdentity(path: string): Promise<NodeIdentity> {
@@ -77,9 +110,32 @@ async function readIdentity(path: string): Promise<NodeIdentity> {
 }
 
 async function openVault(config: SignerConfig, deploymentId: string): Promise<Vault> {
+  await requireStoreIfMarked(markedStore(config));
   const kek = await openKek(config.kek);
   const store = await openSqliteStore({ path: config.store });
   return Vault.open({ store, kek, deploymentId, nodeId: config.nodeId, now: Date.now, rng });
+}
+
+/**
+ * Checks that the vault is the node's own and its audit log whole, a long log beside the first work. Raises `store_lost`,
+ * `audit_chain_broken`.
+ */
+async function checkVault(vault: Vault, config: SignerConfig, { tasks, signal }: ServiceTools): Promise<void> {
+  await markStore(vault, markedStore(config));
+  const { index } = await vault.auditHead();
+  if (index < AUDIT_ENTRIES_AT_START) await requireIntactAudit(vault, config.nodeId, signal);
+  else tasks.run("audit log check", (stop) => requireIntactAudit(vault, config.nodeId, stop));
+}
+
+async function requireIntactAudit(vault: Vault, nodeId: string, signal: AbortSignal): Promise<void> {
+  const verdict = await vault.verifyAudit({ signal });
+  if (verdict.kind === "intact") return;
+  const text = `${verdict.reason} Nothing was changed. Keep the store of ${nodeId} for whoever investigates, and restore a backup.`;
+  throw signerError("audit_chain_broken", text, { details: { index: verdict.index } });
+}
+
+function markedStore({ nodeId, store, storeMark = `${store}.mark` }: SignerConfig) {
+  return { nodeId, store, mark: storeMark };
 }
 
 async function openKek(kek: SignerConfig["kek"]): Promise<KekProvider> {

@@ -14,6 +14,7 @@ export interface NodeFolder {
   readonly natsSeed: string;
   readonly kek: string;
   readonly store: string;
+  readonly storeMark: string;
   readonly tls: TlsFiles;
 }
 
@@ -41,6 +42,7 @@ export function dataFolder(root: string) {
         natsSeed: join(folder, "nats.seed"),
         kek: join(folder, "kek"),
         store: join(folder, "store", "signer.sqlite"),
+        storeMark: join(folder, "store.mark"),
         tls: tls(folder),
       };
     },

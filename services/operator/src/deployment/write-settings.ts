@@ -36,6 +36,7 @@ export async function writeSettings(deployment: Deployment, ports: NetworkPorts)
       listen: listen(signerPort(ports, id)),
       tls: tls(files.tls),
       store: files.store,
+      storeMark: files.storeMark,
       kek: { provider: "file", path: files.kek },
     });
   }
