@@ -7,14 +7,13 @@ import type { SchnorrPartial } from "@countersign/threshold";
 import { type CertifiedKey, evidenceToWire, type Session, sessionToWire } from "@countersign/wire";
 import { flips, forgeries } from "./forged-evidence.ts";
 import { type Answer, Insider, QUORUMS, type Release, refusalOf } from "./insider.ts";
+import { withVaultOf } from "./node-vault.ts";
 import { RealNetwork } from "./real-network.ts";
 import { StolenNode } from "./stolen-node.ts";
 import { assertAttempts, assertNoncesOnce, crossings, storm } from "./storm.ts";
 
 /** Sessions that a signer accepts for one approval: max(3, n-t+1). */
 const ATTEMPTS_MAX = 3;
-/** Entries of a node's audit chain that holds two keys: its own creation; accepted, staged, activated, outcome of each. */
-const AUDIT_ENTRIES = 9;
 /** Calls in flight at once. */
 const BATCH = 96;
 
@@ -40,8 +39,23 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
     return refusalOf(network.signerClient(party).sign(request));
   }
 
+  /** A dead node's own record: it took up what it was seen to take up and nothing else, and says of the rest why not. */
+  async function judgeAudit(party: number): Promise<void> {
+    const entries = await withVaultOf(network, party, async (vault) => {
+      assert.equal((await vault.verifyAudit()).kind, "intact");
+      return vault.auditEntries({ from: 0, limit: 1_000 });
+    });
+    const accepted = entries.filter(({ kind, fields }) => kind === "accepted" && fields["sessionKind"] === "sign");
+    for (const { fields } of accepted)
+      assert.ok(insider.taken.has(`${party} ${fields["session"]}`), "taken up in secret");
+    const counts = Map.groupBy(accepted, ({ fields }) => fields["c"]);
+    for (const sessions of counts.values()) assert.ok(sessions.length <= ATTEMPTS_MAX);
+    const refused = entries.filter(({ kind }) => kind === "refused");
+    assert.ok(refused.some(({ fields }) => fields["code"] === "challenge_mismatch"));
+    assert.ok(refused.some(({ fields }) => fields["caller"] === "orchestrator orchestrator-1"));
+  }
+
   test("evidence that approves something else, or nothing, is refused by every signer with its own code", async () => {
-    const before = await insider.settled(AUDIT_ENTRIES);
     const forged = await forgeries(insider, { key, other, creation });
 
     const found = await inBatches(forged, async ({ what, evidence }) => {
@@ -53,11 +67,10 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
       found,
       forged.map(({ what, code }) => [what, code]),
     );
-    assert.deepEqual(await insider.footprints(), before, "nothing was written");
+    assert.deepEqual(await insider.keyCounts(), [2, 2, 2]);
   });
 
   test("evidence with any bit changed is refused", async () => {
-    const before = await insider.settled(AUDIT_ENTRIES);
     const good = await insider.approveHash(key, 2);
     const changed = flips(good);
 
@@ -67,7 +80,7 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
 
     for (const [field, code] of found) assert.ok(FLIP_CODES[field]?.includes(code), `${field}: ${code}`);
     assert.deepEqual(new Set(found.map(([field]) => field)), new Set(Object.keys(FLIP_CODES)));
-    assert.deepEqual(await insider.footprints(), before, "nothing was written");
+    assert.deepEqual(await insider.keyCounts(), [2, 2, 2]);
     await insider.signTogether(good, insider.session([1, 2]));
     assert.equal(insider.wholeSessions().length, 1, "the evidence itself is good");
   });
@@ -152,7 +165,6 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
   });
 
   test("the approval of a signature generates no key, and that of a key none with other parties", async () => {
-    const before = (await insider.footprints()).map(({ keys }) => keys);
     const signature = await insider.approveHash(key, 6);
     const fresh = await network.approve("POST", "/keys", { scheme: "EdDSA", curve: "ed25519" });
     const cases: [evidence: Evidence, parties: readonly number[], code: string][] = [
@@ -167,10 +179,7 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
       const answers = parties.slice(0, 2).map((party) => insider.generate(party, evidence, insider.session(parties)));
       assert.deepEqual(new Set(await Promise.all(answers.map(codeOf))), new Set([code]));
     }
-    assert.deepEqual(
-      (await insider.footprints()).map(({ keys }) => keys),
-      before,
-    );
+    assert.deepEqual(await insider.keyCounts(), [2, 2, 2]);
   });
 
   test("signers that are told different things release nothing", async () => {
@@ -249,6 +258,7 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
     const before = insider.releases.length;
     {
       await using thief = await StolenNode.take(network, 3, key);
+      await judgeAudit(3);
       const run = (act: (session: Session, digest: Uint8Array, answer: Promise<Answer>) => Promise<unknown>) => {
         const session = insider.session([1, 3]);
         const answer = insider.sign(1, evidence, session);
@@ -270,7 +280,7 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
 
       assert.deepEqual([another, mirrored], [{ kind: "released" }, { kind: "released" }]);
       assert.ok(doubled.kind === "released" || doubled.code === "message_equivocated");
-      assert.deepEqual(fourth, { kind: "failed", code: "attempts_exhausted" });
+      assert.ok(fourth.kind === "failed" && fourth.code === "attempts_exhausted");
       const honest = insider.releases.slice(before);
       for (const { session, partial, evidence } of honest) {
         assert.ok(own !== undefined);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { type ActionFields, actionDigest, type Evidence, evidenceHash } from "@countersign/authority";
 import { decodePrefixedHex, hex } from "@countersign/bytes";
-import { CountersignError } from "@countersign/errors";
+import { CountersignError, type ErrorKind } from "@countersign/errors";
 import { identityBook } from "@countersign/mesh";
 import { approve } from "@countersign/sdk";
 import {
@@ -22,7 +22,6 @@ import {
 } from "@countersign/wire";
 import { verifiesEd25519, verifiesTaproot } from "./foreign-verifiers.ts";
 import type { RealNetwork } from "./real-network.ts";
-import { until } from "./until.ts";
 
 /** A healthy session takes milliseconds; what is meant to fail by silence costs this much. */
 const SESSION_MS = 1_200;
@@ -38,14 +37,9 @@ export interface Release {
 }
 
 /** What a signer answered: partials, or the code of its refusal or failure. */
-export type Answer = { readonly kind: "released" } | { readonly kind: "failed"; readonly code: string };
-
-/** What the outside can see of a node's memory. */
-export interface Footprint {
-  readonly keys: number;
-  readonly auditLength: bigint;
-  readonly auditHead: string;
-}
+export type Answer =
+  | { readonly kind: "released" }
+  | { readonly kind: "failed"; readonly code: string; readonly error: ErrorKind };
 
 /**
  * A hostile orchestrator: it calls signers directly with the orchestrator's own certificate, tells each what it likes, and keeps
@@ -55,6 +49,8 @@ export class Insider {
   readonly network: RealNetwork;
   /** Every partial that a signer released to this orchestrator. */
   readonly releases: Release[] = [];
+  /** Sessions that a signer took up, whatever became of them: party and session id in hex. */
+  readonly taken = new Set<string>();
   readonly #keys = new Map<string, CertifiedKey>();
   readonly #book: ReturnType<typeof identityBook>;
 
@@ -114,12 +110,14 @@ export class Insider {
   ): Promise<Answer> {
     const { deadlineMs = SESSION_MS } = options;
     const request = { evidence: evidenceToWire(evidence), session: sessionToWire(session) };
-    return answerOf(async () => {
+    const answer = await answerOf(async () => {
       const { partials } = await this.network.signerClient(party).sign(request, { ...options, deadlineMs });
       assert.equal(partials.length, 1, "one message was approved");
       for (const partial of partials)
         this.releases.push({ party, evidence, session, partial: partialFromWire(partial) });
     });
+    if (answer.kind === "released" || answer.error !== "refusal") this.taken.add(`${party} ${hex(session.sessionId)}`);
+    return answer;
   }
 
   /** Asks one signer to take part in generating a key. */
@@ -145,22 +143,10 @@ export class Insider {
     assert.ok(this.combine(mine) !== undefined, `quorum ${parties.join(", ")} signs`);
   }
 
-  /** Every node's memory; equal footprints mean that nothing was written. */
-  async footprints(): Promise<Footprint[]> {
-    return Promise.all(
-      this.parties.map(async (party) => {
-        const { keys, auditLength, auditHead } = await this.network.signerClient(party, "operators").status({});
-        return { keys, auditLength, auditHead: hex(auditHead) };
-      }),
-    );
-  }
-
-  /** Waits until every node's audit chain has this many entries: the outcome of a session may follow a second after it. */
-  async settled(auditLength: number): Promise<Footprint[]> {
-    return until(`audit chains have ${auditLength} entries`, async () => {
-      const found = await this.footprints();
-      return found.every((footprint) => footprint.auditLength === BigInt(auditLength)) && found;
-    });
+  /** Keys that each node holds. */
+  async keyCounts(): Promise<number[]> {
+    const states = await Promise.all(this.parties.map((party) => this.network.signerClient(party).status({})));
+    return states.map(({ keys }) => keys);
   }
 
   /** The key that a release is of. */
@@ -252,7 +238,7 @@ export async function answerOf(call: () => Promise<unknown>): Promise<Answer> {
     return { kind: "released" };
   } catch (error) {
     if (!(error instanceof CountersignError)) throw error;
-    return { kind: "failed", code: error.code };
+    return { kind: "failed", code: error.code, error: error.kind };
   }
 }
 
