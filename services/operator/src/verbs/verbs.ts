@@ -38,6 +38,11 @@ export const verbs: readonly ListedVerb[] = [
     load: async () => (await import("./test.ts")).test,
   },
   {
+    name: "bench",
+    summary: "Measure signatures, keys, approvals and storage, and compare with the targets",
+    load: async () => (await import("./bench.ts")).bench,
+  },
+  {
     name: "supervise",
     summary: "Supervise a local network for the `up --detach` that started this process",
     internal: true,
