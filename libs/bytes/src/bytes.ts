@@ -26,16 +26,13 @@ export function sha256(data: Uint8Array): Uint8Array {
 /** Big-endian, 2 bytes; 0..65,535, anything else throws a RangeError. */
 export function u16be(value: number): Uint8Array {
   requireUnsigned(value, 0xffff);
-  const bytes = new Uint8Array(2);
-  new DataView(bytes.buffer).setUint16(0, value);
-  return bytes;
+  return Uint8Array.of(value >>> 8, value);
 }
 
 /** Big-endian, 4 bytes; 0..2^32-1, anything else throws a RangeError. */
 export function u32be(value: number): Uint8Array {
-  requireUnsigned(value, 0xffffffff);
   const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value);
+  writeU32be(bytes, 0, value);
   return bytes;
 }
 
@@ -48,7 +45,16 @@ export function u64be(value: number | bigint): Uint8Array {
   return bytes;
 }
 
-/** DataView wraps silently: 65,536 would encode like 0, and two values would hash alike. */
+/** Writes `u32be(value)` into `target` at `offset`. */
+export function writeU32be(target: Uint8Array, offset: number, value: number): void {
+  requireUnsigned(value, 0xffffffff);
+  target[offset] = value >>> 24;
+  target[offset + 1] = value >>> 16;
+  target[offset + 2] = value >>> 8;
+  target[offset + 3] = value;
+}
+
+/** A store into bytes wraps silently: 65,536 would encode like 0, and two values would hash alike. */
 function requireUnsigned(value: number, max: number): void {
   if (!Number.isInteger(value) || value < 0 || value > max)
     throw new RangeError(`${value} is not an integer from 0 to ${max}.`);
