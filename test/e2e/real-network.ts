@@ -10,6 +10,9 @@ import { approve, CountersignClient, KeySigner } from "@countersign/sdk";
 import { runCommand, runCommandAtExit } from "./command.ts";
 import { until } from "./until.ts";
 
+/** A service has 15 s to leave by itself, and a busy machine makes that longer. */
+const GONE_MS = 60_000;
+
 /** What `up --json` prints. */
 export interface Summary {
   readonly apiUrl: string;
@@ -207,9 +210,14 @@ export class RealNetwork implements AsyncDisposable {
 
   /** Sends SIGKILL and resolves once the process is gone. */
   async kill(service: string): Promise<void> {
+    process.kill(this.pidOf(service), "SIGKILL");
+    await this.untilGone(service);
+  }
+
+  /** Resolves once the process of a service is gone. */
+  async untilGone(service: string): Promise<void> {
     const pid = this.pidOf(service);
-    process.kill(pid, "SIGKILL");
-    await until(`${service} is gone`, () => stateOf(pid) === undefined);
+    await until(`${service} is gone`, () => stateOf(pid) === undefined, GONE_MS);
   }
 
   /** Sends SIGSTOP and resolves once no thread of the process runs any more. */
@@ -219,9 +227,10 @@ export class RealNetwork implements AsyncDisposable {
     await until(`${service} is paused`, () => stateOf(pid) === "T");
   }
 
-  /** Lets a paused service go on. */
+  /** Lets a paused service go on. Harmless for one that runs or is gone. */
   resume(service: string): void {
-    process.kill(this.pidOf(service), "SIGCONT");
+    const pid = this.pidOf(service);
+    if (stateOf(pid) !== undefined) process.kill(pid, "SIGCONT");
   }
 
   /** Stops everything and removes the folder. Harmless twice. */

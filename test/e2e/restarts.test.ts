@@ -1,6 +1,7 @@
 // Everything that is not a signer dies while requests are under way, and comes back. The tests share one network of 2-of-3, and
 // each leaves it whole.
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import type { Key } from "@countersign/sdk";
 import { RealNetwork } from "./real-network.ts";
@@ -82,6 +83,14 @@ describe("restarts", { timeout: 240_000 }, () => {
     assert.deepEqual((await sign(network, key, done)).answer, signature.answer);
     await sign(network, key);
     await sign(network, await newKey(network));
+  });
+
+  test("a network whose data folder is deleted ends by itself", async () => {
+    const { services } = await network.status();
+
+    rmSync(network.data, { recursive: true, force: true });
+
+    for (const { name } of services) await network.untilGone(name);
   });
 });
 

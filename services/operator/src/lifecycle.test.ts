@@ -1,4 +1,5 @@
 // The life of a real network, told in order: every test goes on where the one before stopped, because a start takes seconds.
+// What signing does while services die and come back is told in test/e2e.
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,9 +10,9 @@ import { isFree } from "./network/ports.ts";
 import { processIsGone } from "./testing/process-is-gone.ts";
 import { runCommand, startCommand } from "./testing/run-command.ts";
 import { temporaryFolder } from "./testing/temporary-folder.ts";
-import { waitUntil } from "./wait-until.ts";
 
-const GONE_MS = 20_000;
+/** A service has 15 s to leave by itself, and a busy machine makes that longer. */
+const GONE_MS = 60_000;
 
 interface Summary {
   apiUrl: string;
@@ -146,28 +147,6 @@ describe("a local network", { timeout: 300_000 }, () => {
     assert.deepEqual(JSON.parse((await runCommand("up", "--json", "--data", data)).out), summary);
   });
 
-  test("a killed signer is missing, and up starts it again at its address with its shares", async () => {
-    const before = await statusOf(data);
-    const [victim] = summary.nodes;
-
-    process.kill(victim?.pid ?? 0, "SIGKILL");
-    const down = await waitUntil(async () => {
-      const status = await statusOf(data);
-      return status.services.some(({ name, up }) => name === victim?.id && !up) ? status : undefined;
-    }, GONE_MS);
-    const { code, notes } = await runCommand("up", "--json", "--data", data);
-    const after = await statusOf(data);
-
-    assert.notEqual(down, undefined);
-    assert.equal(code, 0);
-    assert.match(notes, /started node-1/);
-    assert.deepEqual(
-      after.services.map(({ name, address, up }) => [name, address, up]),
-      before.services.map(({ name, address }) => [name, address, true]),
-    );
-    assert.equal(after.nodes[0]?.keys, 1);
-  });
-
   test("of two ups at once one supervises; Ctrl-C ends that network, and the first network does not notice", async (t) => {
     const other = join(temporaryFolder(t), "data");
     const words = ["--nodes", "2", "--threshold", "2", "--port", "0", "--data", other];
@@ -187,20 +166,6 @@ describe("a local network", { timeout: 300_000 }, () => {
       (await statusOf(data)).services.every((service) => service.up),
       true,
     );
-  });
-
-  test("a network whose data folder was deleted ends by itself", async (t) => {
-    const folder = temporaryFolder(t);
-    const other = join(folder, "data");
-    const words = ["--nodes", "2", "--threshold", "2", "--port", "0", "--data", other];
-    assert.equal((await runCommand("up", "--detach", ...words)).code, 0);
-    const up = await statusOf(other);
-    const pid = supervisorPid(other);
-
-    rmSync(other, { recursive: true, force: true });
-
-    assert.equal(await processIsGone(pid, GONE_MS), true);
-    await assertAllGone(up);
   });
 
   test("a supervisor that is killed leaves no process, port or lock behind, and keys survive", async () => {
