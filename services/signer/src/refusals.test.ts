@@ -125,7 +125,12 @@ test("what is no verdict about a request is not in the audit log as a refusal", 
 
 test("a flood gets 32 entries, then one in 15 seconds, and counts for the rest; nothing is lost", async () => {
   const { node } = network.at(1);
-  const refusals = new Refusals(node);
+  let timers = 0;
+  const setTimer: typeof node.clock.setTimer = (delayMs, run) => {
+    timers++;
+    return node.clock.setTimer(delayMs, run);
+  };
+  const refusals = new Refusals({ ...node, clock: watched(node.clock, { setTimer }) });
   const note = (count: number) => {
     for (let k = 0; k < count; k++) refusals.note(REFUSAL, { call: "settle", caller: CALLER });
   };
@@ -139,6 +144,7 @@ test("a flood gets 32 entries, then one in 15 seconds, and counts for the rest; 
   const closed = (await entriesOf("refused")).slice(atOnce.length + counted.length);
 
   assert.equal(atOnce.length, 32);
+  assert.equal(timers, 2, "one for each time that something waits to be counted");
   assert.deepEqual(
     counted.map(({ fields }) => ({ ...fields })),
     [{ total: 968, codes: "key_settled 968" }],
