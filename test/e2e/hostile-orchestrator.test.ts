@@ -5,8 +5,9 @@ import { setImmediate } from "node:timers/promises";
 import type { Evidence } from "@countersign/authority";
 import type { SchnorrPartial } from "@countersign/threshold";
 import { type CertifiedKey, evidenceToWire, type Session, sessionToWire } from "@countersign/wire";
+import { refusalOf } from "./codes.ts";
 import { flips, forgeries } from "./forged-evidence.ts";
-import { type Answer, Insider, QUORUMS, type Release, refusalOf } from "./insider.ts";
+import { type Answer, Insider, QUORUMS, type Release } from "./insider.ts";
 import { withVaultOf } from "./node-vault.ts";
 import { RealNetwork } from "./real-network.ts";
 import { StolenNode } from "./stolen-node.ts";
@@ -133,8 +134,8 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
     const session = insider.session([1, 2]);
     const all = insider.session(insider.parties);
     const again = (evidence: Evidence) =>
-      Promise.all(session.parties.map((party) => codeOf(insider.sign(party, evidence, session))));
-    const generate = () => Promise.all(insider.parties.map((party) => codeOf(insider.generate(party, creation, all))));
+      Promise.all(session.parties.map((party) => saidBy(insider.sign(party, evidence, session))));
+    const generate = () => Promise.all(insider.parties.map((party) => saidBy(insider.generate(party, creation, all))));
 
     const signed = await insider.signTogether(first, session);
     const replayed = [...(await again(first)), ...(await again(second))];
@@ -142,7 +143,7 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
     const sessions = Array.from({ length: 12 }, (_, k) => insider.session(QUORUMS[k % QUORUMS.length] ?? []));
     const calls = sessions.flatMap((one) => one.parties.map((party) => ({ party, one })));
     const stormed = await Promise.all(
-      calls.map(async ({ party, one }) => ({ party, code: await codeOf(insider.sign(party, first, one)) })),
+      calls.map(async ({ party, one }) => ({ party, code: await saidBy(insider.sign(party, first, one)) })),
     );
 
     assert.deepEqual(signed, [{ kind: "released" }, { kind: "released" }]);
@@ -156,7 +157,7 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
     await network.up();
 
     const exhausted = await Promise.all(
-      [1, 2, 3].map((party) => codeOf(insider.sign(party, first, insider.session(party === 3 ? [1, 3] : [1, 2])))),
+      [1, 2, 3].map((party) => saidBy(insider.sign(party, first, insider.session(party === 3 ? [1, 3] : [1, 2])))),
     );
     assert.deepEqual(new Set(exhausted), new Set(["attempts_exhausted"]));
     assert.deepEqual(new Set([...(await again(first)), ...(await again(second))]), new Set(["session_replayed"]));
@@ -177,7 +178,7 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
 
     for (const [evidence, parties, code] of cases) {
       const answers = parties.slice(0, 2).map((party) => insider.generate(party, evidence, insider.session(parties)));
-      assert.deepEqual(new Set(await Promise.all(answers.map(codeOf))), new Set([code]));
+      assert.deepEqual(new Set(await Promise.all(answers.map(saidBy))), new Set([code]));
     }
     assert.deepEqual(await insider.keyCounts(), [2, 2, 2]);
   });
@@ -212,7 +213,7 @@ describe("a hostile orchestrator", { timeout: 300_000 }, () => {
     const answers = await Promise.all(
       lies.map(async ({ what, told }) => {
         const calls = told.map(({ evidence, session }, place) => insider.sign(place + 1, evidence, session));
-        return [what, await Promise.all(calls.map(codeOf))] as const;
+        return [what, await Promise.all(calls.map(saidBy))] as const;
       }),
     );
 
@@ -304,7 +305,7 @@ interface Told {
   readonly session: Session;
 }
 
-async function codeOf(answer: Promise<Answer>): Promise<string> {
+async function saidBy(answer: Promise<Answer>): Promise<string> {
   const found = await answer;
   return found.kind === "failed" ? found.code : found.kind;
 }

@@ -242,18 +242,6 @@ export async function answerOf(call: () => Promise<unknown>): Promise<Answer> {
   }
 }
 
-/** Asserts that a call is refused, and returns its code: an outage or a bug is no refusal. */
-export async function refusalOf(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-  } catch (error) {
-    assert.ok(error instanceof CountersignError, `untyped: ${error}`);
-    assert.equal(error.kind, "refusal", `${error.code}: ${error.message}`);
-    return error.code;
-  }
-  return "accepted";
-}
-
 /** Every quorum of 2 of 3 nodes. */
 export const QUORUMS: readonly (readonly [number, number])[] = [
   [1, 2],
