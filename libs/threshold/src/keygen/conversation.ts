@@ -1,6 +1,7 @@
 import { wipe } from "@countersign/bytes";
 import type { Delivery, IdentitySigner, PartyIndex, SignedMessage } from "../delivery.ts";
 import { ProtocolAbort } from "../errors.ts";
+import type { Pause } from "../steps.ts";
 import type { KeygenAbort } from "./abort.ts";
 import { renunciationStatement } from "./acknowledgement.ts";
 import { settleComplaints } from "./complaint.ts";
@@ -26,11 +27,14 @@ export class Conversation {
   readonly #identity: IdentitySigner;
   readonly #messages = new Map<KeygenRound, Map<PartyIndex, SignedMessage>>();
   readonly #sentShares: SignedMessage[] = [];
+  readonly #pause: Pause | undefined;
 
-  constructor(delivery: Delivery, session: KeygenSession, identity: IdentitySigner) {
+  /** `pause` is awaited after each check of a message. */
+  constructor(delivery: Delivery, session: KeygenSession, identity: IdentitySigner, pause?: Pause) {
     this.#delivery = delivery;
     this.#session = session;
     this.#identity = identity;
+    this.#pause = pause;
   }
 
   /** Sends one body to all others, or a share to one. */
@@ -56,6 +60,7 @@ export class Conversation {
         if (!(error instanceof ProtocolAbort)) throw error;
         throw await this.#accuse(error, rules.quote?.(from) ?? [message], rules.complainIn);
       }
+      await this.#pause?.();
     }
     return results;
   }

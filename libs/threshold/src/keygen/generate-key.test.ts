@@ -13,6 +13,7 @@ import { suiteOf } from "../suites.ts";
 import { systemRng } from "../testing/system-rng.ts";
 import { verifyCertificate } from "./acknowledgement.ts";
 import { isComplaint } from "./encoding.ts";
+import type { KeygenOptions } from "./generate-key.ts";
 import { checkKeyShare, publicKeyPackage } from "./public-key-package.ts";
 import type { KeygenRound } from "./rounds.ts";
 import { dkgVectors, recordedRng } from "./testing/dkg-vectors.ts";
@@ -84,6 +85,21 @@ for (const { suite: name, publicKey, parties } of dkgVectors()) {
     }
   });
 }
+
+test("generation pauses between the checks of two messages and between two points of the joint key", async () => {
+  const [threshold, partyCount] = [3, 5];
+  const pauses = new Map<PartyIndex, number>();
+  const counting = (party: PartyIndex, options: KeygenOptions): KeygenOptions => ({
+    ...options,
+    pause: async () => void pauses.set(party, (pauses.get(party) ?? 0) + 1),
+  });
+
+  const outcomes = await runKeygen(keygenNetwork({ threshold, partyCount }), { options: counting });
+
+  assert.ok([...outcomes.values()].every(({ key }) => key !== undefined));
+  const perParty = ROUNDS.length * (partyCount - 1) + threshold + partyCount;
+  assert.deepEqual([...pauses.values()], new Array(partyCount).fill(perParty));
+});
 
 test("the chain code depends on every party's part, and two generations share nothing", async () => {
   const [first, second] = await Promise.all(

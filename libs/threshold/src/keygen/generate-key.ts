@@ -2,12 +2,13 @@ import { equalBytes, Secret, wipe } from "@countersign/bytes";
 import type { Scalar } from "../curves/curve.ts";
 import type { Delivery, IdentitySigner, PartyIndex, Rng } from "../delivery.ts";
 import type { Acknowledgement, KeyShare, PublicKeyPackage } from "../key-share.ts";
+import { type Pause, runWithPauses } from "../steps.ts";
 import { acknowledgementStatement } from "./acknowledgement.ts";
 import { checkAcknowledgement, checkShare, echoDigest, openReveal } from "./checks.ts";
 import { Conversation } from "./conversation.ts";
 import { deal } from "./dealing.ts";
 import { decodeCommitment, decodeEcho, encodeEcho, encodeFinish, encodeReveal, encodeShare } from "./encoding.ts";
-import { jointKey } from "./joint-key.ts";
+import { jointKeySteps } from "./joint-key.ts";
 import { sumOfSecrets } from "./polynomial.ts";
 import { checkKeyShare, checkPublicPolynomial } from "./public-key-package.ts";
 import { checkDelivery, type KeygenSession, type KeygenTerms, type KeygenVerifiers, keygenSession } from "./terms.ts";
@@ -23,6 +24,8 @@ export interface KeygenOptions extends KeygenTerms, KeygenVerifiers {
    * afterwards, so what is kept must be a copy.
    */
   readonly stage: (share: KeyShare, acknowledgement: Acknowledgement) => Promise<void>;
+  /** Lets the event loop serve others between pieces of work that grow with the parties. Default: goes on at once. */
+  readonly pause?: Pause;
 }
 
 /** A key that all n nodes hold durably. */
@@ -46,7 +49,7 @@ export async function generateKey(delivery: Delivery, options: KeygenOptions): P
   const { suite, context, parties, terms } = session;
   const { self } = delivery;
   const dealing = deal({ suite, context, dealer: self, parties, threshold: terms.threshold, rng: options.rng });
-  const talk = new Conversation(delivery, session, options.identity);
+  const talk = new Conversation(delivery, session, options.identity, options.pause);
   let share: KeyShare | undefined;
   try {
     // R0. Without commitments the last to speak could choose its package so as to steer the key.
@@ -78,7 +81,7 @@ export async function generateKey(delivery: Delivery, options: KeygenOptions): P
     });
 
     // R3.
-    const key = jointKey(session, packages, tau);
+    const key = await runWithPauses(jointKeySteps(session, packages, tau), options.pause);
     checkPublicPolynomial(key);
     share = sumShares(session, key, self, [dealing.ownShare, ...shares.values()]);
     const statement = acknowledgementStatement(terms.deploymentId, key);

@@ -1,9 +1,11 @@
+import type { Point } from "../curves/curve.ts";
 import type { PartyIndex } from "../delivery.ts";
 import { ProtocolAbort } from "../errors.ts";
 import type { PublicKeyPackage } from "../key-share.ts";
+import { runAtOnce, type Steps } from "../steps.ts";
 import { T } from "../transcript.ts";
 import type { RevealedPackage } from "./checks.ts";
-import { packageOf } from "./public-key-package.ts";
+import { packageSteps } from "./public-key-package.ts";
 import type { KeygenSession } from "./terms.ts";
 
 /**
@@ -15,16 +17,27 @@ export function jointKey(
   packages: ReadonlyMap<PartyIndex, RevealedPackage>,
   tau: Uint8Array,
 ): PublicKeyPackage {
+  return runAtOnce(jointKeySteps(session, packages, tau));
+}
+
+/** `jointKey` in pieces: with many parties it takes longer than an event loop may stand still. */
+export function* jointKeySteps(
+  session: KeygenSession,
+  packages: ReadonlyMap<PartyIndex, RevealedPackage>,
+  tau: Uint8Array,
+): Steps<PublicKeyPackage> {
   const { suite, keyId, epoch, threshold } = session.terms;
   const { curve } = session.suite;
   const dealt = session.parties.flatMap((party) => packages.get(party)?.package ?? []);
   try {
-    const commitments = Array.from({ length: threshold }, (_, k) =>
-      curve.sum(dealt.flatMap(({ commitments }) => commitments[k] ?? [])),
-    );
+    const commitments: Point[] = [];
+    while (commitments.length < threshold) {
+      commitments.push(curve.sum(dealt.flatMap((one) => one.commitments[commitments.length] ?? [])));
+      yield;
+    }
     const chainCode = T("cc", tau, ...dealt.map(({ chainCode }) => chainCode));
     const partyCount = session.parties.length;
-    return packageOf({ suite, keyId, epoch, threshold, partyCount, chainCode, tau }, commitments);
+    return yield* packageSteps({ suite, keyId, epoch, threshold, partyCount, chainCode, tau }, commitments);
   } catch (cause) {
     if (!(cause instanceof ProtocolAbort)) throw cause;
     throw new ProtocolAbort("keygen_result_degenerate", `The sum of all dealings for key ${keyId} is degenerate.`, {

@@ -2,6 +2,7 @@ import { wipe } from "@countersign/bytes";
 import type { Curve, Point } from "../curves/curve.ts";
 import { ProtocolAbort, thresholdError } from "../errors.ts";
 import type { KeyShare, PublicKeyPackage, SuiteName } from "../key-share.ts";
+import { runAtOnce, type Steps } from "../steps.ts";
 import { suiteOf } from "../suites.ts";
 import { evaluateInExponent } from "./polynomial.ts";
 import { WORD_SIZE } from "./rounds.ts";
@@ -33,22 +34,25 @@ export function publicKeyPackage(facts: PublicKeyFacts): PublicKeyPackage {
     if (chainCode.length !== WORD_SIZE || tau.length !== WORD_SIZE)
       throw new RangeError("Chain code and tau are 32 bytes each.");
     const { curve } = suiteOf(suite);
-    return packageOf(
-      facts,
-      facts.commitments.map((point) => curve.decodePoint(point)),
-    );
+    const points = facts.commitments.map((point) => curve.decodePoint(point));
+    return runAtOnce(packageSteps(facts, points));
   } catch (cause) {
     throw new ProtocolAbort("public_key_package_invalid", `The public part of key ${keyId} is unusable.`, { cause });
   }
 }
 
 /** The package of commitments that are points already. Raises `point_identity` where a verification share would be none. */
-export function packageOf(facts: Omit<PublicKeyFacts, "commitments">, commitments: readonly Point[]): PublicKeyPackage {
+export function* packageSteps(
+  facts: Omit<PublicKeyFacts, "commitments">,
+  commitments: readonly Point[],
+): Steps<PublicKeyPackage> {
   const { suite, keyId, epoch, threshold, partyCount, chainCode, tau } = facts;
   const { curve } = suiteOf(suite);
-  const verificationShares = Array.from({ length: partyCount }, (_, k) =>
-    evaluateInExponent(curve, commitments, k + 1),
-  );
+  const verificationShares: Point[] = [];
+  while (verificationShares.length < partyCount) {
+    verificationShares.push(evaluateInExponent(curve, commitments, verificationShares.length + 1));
+    yield;
+  }
   return {
     suite,
     keyId,

@@ -2,6 +2,7 @@ import { equalBytes } from "@countersign/bytes";
 import type { Delivery, IdentitySigner, PartyIndex, Rng, SignedMessage } from "../delivery.ts";
 import { thresholdError } from "../errors.ts";
 import type { KeyShare } from "../key-share.ts";
+import type { Pause } from "../steps.ts";
 import { bind } from "./binding.ts";
 import {
   COMMIT_ROUND,
@@ -16,6 +17,7 @@ import type { SchnorrPartial } from "./partial.ts";
 import { checkQuorum } from "./quorum.ts";
 import { respond, verifyShare } from "./share.ts";
 import { type SchnorrItem, signingKey } from "./signing-key.ts";
+import type { SigningKey } from "./tweak.ts";
 
 /** What one party brings to a signing session. */
 export interface SignOptions {
@@ -27,7 +29,7 @@ export interface SignOptions {
   readonly identity: IdentitySigner;
   readonly rng: Rng;
   /** Lets the event loop serve others between items, so that a long list is no long burst. Default: goes on at once. */
-  readonly pause?: () => Promise<void>;
+  readonly pause?: Pause;
 }
 
 /**
@@ -46,13 +48,17 @@ export async function signSchnorr(delivery: Delivery, options: SignOptions): Pro
   checkQuorum(key, parties);
   if (self !== share.index || !parties.includes(self))
     throw thresholdError("quorum_invalid", `Party ${self} holds share ${share.index} of quorum ${parties.join(", ")}.`);
-  const signingKeys = items.map((item) => signingKey(key, item));
+  const signingKeys: SigningKey[] = [];
+  for (const [itemIndex, item] of items.entries()) {
+    if (itemIndex > 0) await pause?.();
+    signingKeys.push(signingKey(key, item));
+  }
 
   const nonces: Nonces[] = [];
   try {
     for (const itemIndex of items.keys()) {
+      if (itemIndex > 0) await pause?.();
       nonces.push(sampleNonces(share, { sessionDigest, itemIndex }, rng));
-      await pause?.();
     }
 
     const body = encodeCommitments(nonces);
@@ -66,6 +72,7 @@ export async function signSchnorr(delivery: Delivery, options: SignOptions): Pro
     const partials: SchnorrPartial[] = [];
     for (const [itemIndex, item] of items.entries()) {
       const [itemKey, itemNonces] = [signingKeys[itemIndex], nonces[itemIndex]];
+      if (itemIndex > 0) await pause?.();
       if (itemKey === undefined || itemNonces === undefined) throw new Error(`Item ${itemIndex} was not prepared.`);
       const { D, E } = itemNonces;
       const commitments = signed.map(({ party, message }) =>
@@ -84,7 +91,6 @@ export async function signSchnorr(delivery: Delivery, options: SignOptions): Pro
       const hash = packageHash({ key, sessionDigest, itemIndex, item, commitments });
       const signature = identity.sign(shareStatement(hash, z));
       partials.push({ packageHash: hash, commitments: signed.map(({ message }) => message), z, signature });
-      await pause?.();
     }
     return partials;
   } finally {
