@@ -15,6 +15,9 @@ import { KeyDirectory } from "./key-directory.ts";
 import { openNetwork } from "./open-network.ts";
 import { orchestratorService } from "./server.ts";
 
+/** The largest evidence is half of it. */
+const REQUEST_BYTES_MAX = 524_288;
+
 /** Starts an orchestrator: it holds no state that outlives it, so it serves as soon as it listens. */
 export async function startOrchestrator(config: OrchestratorConfig, tools: ServiceTools): Promise<RunningService> {
   const { log, signal } = tools;
@@ -22,34 +25,40 @@ export async function startOrchestrator(config: OrchestratorConfig, tools: Servi
   const descriptor = parseDescriptor(new Uint8Array(await readFile(config.descriptor)));
   const { deploymentId } = descriptor;
   const tls = await readTls(config.tls);
-  const wire = await connectNats({
+  // Closes in reverse order, also when the start fails.
+  await using parts = new AsyncDisposableStack();
+  const bus = await connectNats({
     servers: config.nats.servers,
     seed: await readSecret(config.nats.seed),
     name: config.name,
     onProblem: (problem) => log.warn({ err: problem }, "the bus refused something"),
     signal,
   });
+  const wire = parts.adopt(bus, (open) => open.close());
   const nodes = descriptor.nodes.map(({ index, id, identityKey }) => ({ index, id, publicKey: identityKey }));
-  const presence = await watchPresence({ deploymentId, name: config.name, nodes, wire });
-  const coordination = await openCoordination(config, deploymentId, tools);
+  const watch = await watchPresence({ deploymentId, name: config.name, nodes, wire });
+  const presence = parts.adopt(watch, (open) => open.close());
+  const coordination = parts.adopt(await openCoordination(config, deploymentId, tools), (open) => open.close());
   const clients = connectSigners(config, descriptor, tls);
+  parts.defer(() => {
+    for (const client of clients.values()) client.close();
+  });
   const network = openNetwork({ descriptor, signers: clients, presence, coordination });
   const server = await serveRpc({
     listen: config.listen,
     tls,
     // Whoever asks for this orchestrator by name must not be answered by another.
     identity: { deploymentId, role: "orchestrator", name: config.name },
+    limits: { requestBytesMax: REQUEST_BYTES_MAX },
     services: [orchestratorService(network, new KeyDirectory(network))],
     onFailure: (error, call) => log.error({ err: error, method: call.method }, "a call failed"),
   });
+  const running = parts.move();
   return {
     address: server.address,
     close: async ({ graceMs }) => {
       await server.close({ graceMs });
-      for (const client of clients.values()) client.close();
-      presence.close();
-      await wire.close();
-      await coordination.close();
+      await running.disposeAsync();
     },
   };
 }

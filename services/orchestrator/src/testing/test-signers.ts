@@ -43,7 +43,14 @@ import {
   sessionDigest,
   signSchnorr,
 } from "@countersign/threshold";
-import { evidenceFromWire, keyToWire, partialToWire, type Session, sessionFromWire } from "@countersign/wire";
+import {
+  type CertifiedKey,
+  evidenceFromWire,
+  keyToWire,
+  partialToWire,
+  type Session,
+  sessionFromWire,
+} from "@countersign/wire";
 import { memoryCoordination } from "../coordination/memory.ts";
 import { InFlight } from "../in-flight.ts";
 import type { Network, SignerClient } from "../network.ts";
@@ -92,6 +99,7 @@ export class TestSigners {
   readonly #credential: KeyObject;
   readonly #identities: ReadonlyMap<PartyIndex, NodeIdentity>;
   readonly #deliveries = new Map<string, ReadonlyMap<PartyIndex, Delivery>>();
+  readonly #generations = new Map<string, { asked: number } & PromiseWithResolvers<CertifiedKey>>();
   readonly #rng = seededRng("test signers");
 
   private constructor(descriptor: Descriptor, credential: KeyObject, seeds: readonly Uint8Array[]) {
@@ -164,7 +172,7 @@ export class TestSigners {
   }
 
   /** Lets all nodes make a key and hold it in a state; gives its public part with all acknowledgements. */
-  async makeKey(keyId = "key-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", state: Held["state"] = "active") {
+  async makeKey(keyId = "key-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", state: Held["state"] = "active"): Promise<CertifiedKey> {
     const sessionId = this.#rng(32);
     const { threshold, nodes } = this.descriptor;
     const members = nodes.map(({ index, identityKey }) => ({ index, identityKey }));
@@ -205,13 +213,14 @@ export class TestSigners {
 
   #client(index: PartyIndex): SignerClient {
     const right: SignerClient = {
-      generate: async ({ evidence }) => {
-        const { intent } = authorize(evidenceFromWire(evidence as never), this.network.authority, { now: this.now() });
+      generate: async ({ evidence, session }, { signal }) => {
+        const approved = evidenceFromWire(evidence as never);
+        const { intent } = authorize(approved, this.network.authority, { now: this.now() });
         if (intent.kind !== "create-key") throw new Error("Not a new key.");
-        this.#generating ??= this.makeKey(intent.keyId).finally(() => {
-          this.#generating = undefined;
+        const { sessionId } = sessionFromWire(session as never);
+        return create(GenerateResponseSchema, {
+          key: keyToWire(await this.#generate(sessionId, intent.keyId, signal)),
         });
-        return create(GenerateResponseSchema, { key: keyToWire(await this.#generating) });
       },
       sign: async ({ evidence, session }, { signal }) =>
         this.#sign(index, evidenceFromWire(evidence as never), sessionFromWire(session as never), signal),
@@ -249,7 +258,15 @@ export class TestSigners {
     };
   }
 
-  #generating: ReturnType<TestSigners["makeKey"]> | undefined;
+  /** Makes the key once every node was asked for the session, as the protocol needs all of them. */
+  #generate(sessionId: Uint8Array, keyId: string, signal: AbortSignal): Promise<CertifiedKey> {
+    const name = hex(sessionId);
+    const session = this.#generations.get(name) ?? { asked: 0, ...Promise.withResolvers<CertifiedKey>() };
+    this.#generations.set(name, session);
+    signal.addEventListener("abort", () => session.reject(remote("rpc_cancelled")), { once: true });
+    if (++session.asked === this.descriptor.nodes.length) this.makeKey(keyId).then(session.resolve, session.reject);
+    return session.promise;
+  }
 
   #stateOf(index: PartyIndex, keyId: string) {
     const own = this.held.get(index)?.get(keyId);
