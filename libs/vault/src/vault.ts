@@ -121,8 +121,8 @@ export class Vault {
   }
 
   /**
-   * Erases a staged share whose certificate has become impossible (another node renounced). Repeating it changes nothing.
-   * Raises `share_unknown`, `share_active` and `share_session_differs`.
+   * Erases a staged share whose certificate has become impossible (t other nodes renounced, so an honest one did). Repeating it
+   * changes nothing. Raises `share_unknown`, `share_active` and `share_session_differs`.
    */
   async dropStagedKey(keyId: string, sessionId: Uint8Array): Promise<void> {
     await this.#ledger.run(drop({ keyId, sessionId }));

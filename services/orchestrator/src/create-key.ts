@@ -24,6 +24,11 @@ const SESSIONS_MAX = 3;
 const SESSION_MS = 6_000;
 /** Nodes need a moment to notice that a session has ended, and a restarted one to be found again. */
 const RETRY_MS = 250;
+/**
+ * Doubled waits for a node that still winds down an earlier session: together they outlast a session. Not more, because every try
+ * counts at the other nodes, which start a bounded number of sessions an hour for one key.
+ */
+const RUNNING_WAITS_MAX = 5;
 /** A lease outlives the longest call by a little, so that a crashed holder does not block a retry for long. */
 const LEASE_MARGIN_MS = 1_000;
 
@@ -39,8 +44,9 @@ interface Creation {
 
 /**
  * Creates the key that evidence approves on all n nodes, or takes a half-made one to its end: a key staged at every node is
- * activated with the acknowledgements at hand; one that some node never staged is given up by that node's signed promise and made
- * anew (Schnorr specification, section 3, R3). Raises `nodes_missing` before anything starts when presence shows fewer than n.
+ * activated with the acknowledgements at hand; one that t nodes never staged is given up by their signed promises and made anew
+ * (docs/design/half-made-keys.md). Raises `nodes_missing` before anything starts when presence shows fewer than n, `key_half_made` when the
+ * approval can make no key any more.
  */
 export async function createKey(
   network: Network,
@@ -74,17 +80,22 @@ function requireAllNodes({ candidates }: Network): void {
 async function settleOrGenerate(creation: Creation): Promise<CertifiedKey> {
   const { network, signal, endsAt } = creation;
   let last: unknown;
+  let waits = 0;
   for (let sessions = 0; sessions < SESSIONS_MAX; ) {
+    let pauseMs = RETRY_MS;
     try {
       // What the nodes hold decides, not what an earlier call said: a session may fail after some nodes staged.
       return (await settle(creation)) ?? (await generate(creation));
     } catch (error) {
       last = error;
-      // A node that still winds down an earlier session started no new one: waiting costs none of the tries.
-      if (!isCoded(error, "generation_running")) sessions++;
+      // Final: nothing that a node holds can change it.
+      if (isCoded(error, "key_half_made")) break;
+      // A node that still winds down an earlier session starts no new one: waiting for it costs none of the tries.
+      if (isCoded(error, "generation_running") && waits < RUNNING_WAITS_MAX) pauseMs = RETRY_MS * 2 ** waits++;
+      else sessions++;
     }
-    if (signal.aborted || network.now() + RETRY_MS >= endsAt) break;
-    await delay(network, RETRY_MS, signal);
+    if (signal.aborted || network.now() + pauseMs >= endsAt) break;
+    await delay(network, pauseMs, signal);
   }
   throw last;
 }
@@ -115,8 +126,10 @@ async function generate({ network, keys, evidence, keyId, signal, endsAt }: Crea
       }
     }),
   );
-  const fulfilled = answers.find((answer) => answer.status === "fulfilled");
-  if (fulfilled !== undefined) return keys.admit(keyFromWire(fulfilled.value.key, descriptor.nodes.length), keyId);
+  const [first] = answers;
+  // An address is shown only when every node holds the key; one that missed the last message is brought along by `settle`.
+  if (first?.status === "fulfilled" && answers.every(({ status }) => status === "fulfilled"))
+    return keys.admit(keyFromWire(first.value.key, descriptor.nodes.length), keyId);
   throw firstCause(answers);
 }
 
@@ -177,20 +190,33 @@ async function spread(
   );
 }
 
-/** Ends a session that some node never acknowledged: that node promises never to, then the others may forget their shares. */
+/**
+ * Ends a session that too few nodes acknowledged: t nodes promise never to, then the others may forget their shares. Raises
+ * `key_half_made` when fewer than t are left to promise: then this approval makes no key any more, and no node ever uses one of it.
+ */
 async function giveUp(
   { network, keyId, signal }: Creation,
   states: ReadonlyMap<PartyIndex, KeyStateResponse>,
   sessionId: Uint8Array,
 ): Promise<void> {
+  const { threshold } = network.descriptor;
   const options = { signal, deadlineMs: STATE_DEADLINE_MS };
   const inState = (wanted: State) => [...states].flatMap(([party, { state }]) => (state === wanted ? [party] : []));
-  // A node that acknowledged and has already forgotten its share holds nothing either, and rightly refuses: any other will do.
-  const asked = inState(State.ABSENT).map((party) => signerOf(network, party).renounce({ keyId, sessionId }, options));
-  const { renunciation } = await Promise.any(asked).catch((cause: AggregateError) => {
-    throw cause.errors[0];
-  });
-  if (renunciation === undefined) return;
-  const proof = { case: "renunciation", value: renunciation } as const;
+  const absent = inState(State.ABSENT);
+  // A node that acknowledged and has already forgotten its share holds nothing either, and rightly refuses: any others will do.
+  const answers = await Promise.allSettled(
+    absent.map((party) => signerOf(network, party).renounce({ keyId, sessionId }, options)),
+  );
+  const promised = answers.flatMap((answer) =>
+    answer.status === "fulfilled" && answer.value.renunciation !== undefined ? [answer.value.renunciation] : [],
+  );
+  if (promised.length < threshold) {
+    const outage = answers.find((answer) => answer.status === "rejected" && !isCoded(answer.reason, "share_staged"));
+    if (outage?.status === "rejected") throw outage.reason;
+    const text = `${promised.length} of ${threshold} nodes can promise to give up a half-made key; approve a new one.`;
+    throw orchestratorError("key_half_made", text, { details: { keyId } });
+  }
+  const renunciations = promised.toSorted((a, b) => a.party - b.party).slice(0, threshold);
+  const proof = { case: "renunciations", value: { renunciations } } as const;
   await Promise.all(inState(State.STAGED).map((party) => signerOf(network, party).settle({ keyId, proof }, options)));
 }

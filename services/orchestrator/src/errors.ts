@@ -39,6 +39,12 @@ export const orchestratorErrors = {
     grpc: "NOT_FOUND",
     meaning: "No quorum of nodes holds an active key of this id.",
   },
+  key_half_made: {
+    kind: "refusal",
+    http: 409,
+    grpc: "FAILED_PRECONDITION",
+    meaning: "A key's generation ended at some nodes only and too few can promise to give it up; approve a new key.",
+  },
   certificate_differs: {
     kind: "abort",
     http: 502,

@@ -1,5 +1,6 @@
 import { type Evidence, evidenceHash } from "@countersign/authority";
 import { hex } from "@countersign/bytes";
+import { CountersignError } from "@countersign/errors";
 import { generateKey, keygenRounds, sessionDigest } from "@countersign/threshold";
 import type { CertifiedKey, Session } from "@countersign/wire";
 import { checkSession, judgeEvidence } from "./admission.ts";
@@ -34,7 +35,7 @@ export async function generate(
   const { deploymentId, threshold } = descriptor;
   const facts = { ...session, deploymentId, keyId, epoch: FIRST_EPOCH, evidenceHash: hash };
   const digest = sessionDigest({ ...facts, purpose: "keygen" });
-  await vault.beginSession({
+  const start = {
     kind: "generate",
     c,
     keyId,
@@ -42,6 +43,11 @@ export async function generate(
     // Counts as running until its own deadline, then another may start.
     expiresAt: node.now() + Math.ceil(limits.deadlineMs),
     audit: { keyId, principalId, evidenceHash: hex(hash), parties: session.parties.join(",") },
+  } as const;
+  await vault.beginSession(start).catch((error) => {
+    // Whether the disk took it is unknown. If it did, the session would count as running although nobody runs it.
+    if (isOutage(error)) vault.recordOutcome({ sessionId, keyId, ...outcomeOf(error) });
+    throw error;
   });
 
   const rounds = keygenRounds(descriptor.nodes.length, threshold);
@@ -78,4 +84,8 @@ export async function generate(
     vault.recordOutcome({ sessionId, keyId, ...ended });
     delivery.close();
   }
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof CountersignError && error.kind === "outage";
 }

@@ -20,7 +20,7 @@ import { generate } from "./generate.ts";
 import type { SignerNode } from "./node.ts";
 import { Refusals, type RefusedCall } from "./refusals.ts";
 import type { Sessions } from "./sessions.ts";
-import { type HeldKey, keyState, renounce, settleByCertificate, settleByRenunciation } from "./settle.ts";
+import { type HeldKey, keyState, renounce, settleByCertificate, settleByRenunciations } from "./settle.ts";
 import { sign } from "./sign.ts";
 import { status } from "./status.ts";
 
@@ -89,10 +89,10 @@ function settle(node: SignerNode, keyId: string, proof: SettleRequest["proof"]):
   switch (proof.case) {
     case "certificate":
       return settleByCertificate(node, keyId, certificateFromWire(proof.value.acknowledgements));
-    case "renunciation":
-      return settleByRenunciation(node, keyId, proof.value);
+    case "renunciations":
+      return settleByRenunciations(node, keyId, proof.value.renunciations);
     case undefined:
-      throw signerError("key_settled", "A staged key moves by a certificate or a renunciation; neither was sent.");
+      throw signerError("key_settled", "A staged key moves by a certificate or by renunciations; neither was sent.");
   }
 }
 

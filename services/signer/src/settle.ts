@@ -1,11 +1,13 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import { equalBytes } from "@countersign/bytes";
 import { PublicKeyPackageSchema } from "@countersign/proto/session";
 import {
   type Acknowledgement,
-  type PartyIndex,
   type PublicKeyPackage,
+  type Renunciation,
   renunciationStatement,
   verifyCertificate,
+  verifyRenunciation,
 } from "@countersign/threshold";
 import type { KeyFacts } from "@countersign/vault";
 import { certificateFromWire } from "@countersign/wire";
@@ -46,20 +48,27 @@ export async function settleByCertificate(
 }
 
 /**
- * Wipes a staged share once a member promised never to acknowledge its session: no certificate can ever exist, so nobody can be
- * stranded (Schnorr specification, section 3, after the state machine). Idempotent.
+ * Wipes a staged share once `threshold` other members promised never to acknowledge its session. At most `threshold - 1` members lie, so
+ * one of the promises is honest and no certificate can ever exist: nobody is stranded. With fewer, a member that acknowledges to
+ * one node and renounces to another could make two honest nodes disagree for good. Idempotent. Raises `key_settled`.
  */
-export async function settleByRenunciation(
+export async function settleByRenunciations(
   node: SignerNode,
   keyId: string,
-  renunciation: { readonly party: PartyIndex; readonly sessionId: Uint8Array; readonly signature: Uint8Array },
+  renunciations: readonly Renunciation[],
 ): Promise<HeldKey | undefined> {
   const { vault, descriptor, verifyIdentity, self } = node;
-  const { party, sessionId, signature } = renunciation;
-  const statement = renunciationStatement(descriptor.deploymentId, keyId, sessionId);
-  const isOther = party !== self && descriptor.nodes.some(({ index }) => index === party);
-  if (!isOther || !verifyIdentity(party, statement, signature))
-    throw signerError("key_settled", `The renunciation is not signed by another member of this deployment.`);
+  const { deploymentId, threshold } = descriptor;
+  const [first] = renunciations;
+  const parties = new Set(renunciations.map(({ party }) => party));
+  if (first === undefined || parties.size !== renunciations.length || parties.size < threshold || parties.has(self))
+    throw signerError("key_settled", `Giving up a session takes promises of ${threshold} other nodes.`);
+  const { sessionId } = first;
+  for (const renunciation of renunciations) {
+    const isOfSession = equalBytes(renunciation.sessionId, sessionId);
+    if (!isOfSession || !verifyRenunciation(deploymentId, keyId, renunciation, verifyIdentity))
+      throw signerError("key_settled", `Party ${renunciation.party} did not promise to give up that session.`);
+  }
   await vault.dropStagedKey(keyId, sessionId);
   return keyState(node, keyId);
 }

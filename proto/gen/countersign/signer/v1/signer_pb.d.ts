@@ -297,12 +297,12 @@ export declare type SettleRequest = Message<"countersign.signer.v1.SettleRequest
     case: "certificate";
   } | {
     /**
-     * A member's promise never to acknowledge: the staged share is wiped.
+     * Promises never to acknowledge, of t nodes, so that one at least is honest: the staged share is wiped.
      *
-     * @generated from field: countersign.signer.v1.Renunciation renunciation = 3;
+     * @generated from field: countersign.signer.v1.Renunciations renunciations = 3;
      */
-    value: Renunciation;
-    case: "renunciation";
+    value: Renunciations;
+    case: "renunciations";
   } | { case: undefined; value?: undefined };
 };
 
@@ -331,6 +331,26 @@ export declare type Certificate = Message<"countersign.signer.v1.Certificate"> &
  * Use `create(CertificateSchema)` to create a new message.
  */
 export declare const CertificateSchema: GenMessage<Certificate>;
+
+/**
+ * Promises of several nodes for one generation session.
+ *
+ * @generated from message countersign.signer.v1.Renunciations
+ */
+export declare type Renunciations = Message<"countersign.signer.v1.Renunciations"> & {
+  /**
+   * One per node, ascending, exactly t.
+   *
+   * @generated from field: repeated countersign.signer.v1.Renunciation renunciations = 1;
+   */
+  renunciations: Renunciation[];
+};
+
+/**
+ * Describes the message countersign.signer.v1.Renunciations.
+ * Use `create(RenunciationsSchema)` to create a new message.
+ */
+export declare const RenunciationsSchema: GenMessage<Renunciations>;
 
 /**
  * A node's signed promise never to acknowledge a generation session.
@@ -553,7 +573,7 @@ export declare const PeerSchema: GenMessage<Peer>;
 
 /**
  * One region's signer node. Callers are untrusted: every call that has an effect carries evidence, or only moves a key between
- * states that its own certificate or a peer's signed renunciation proves.
+ * states that its own certificate or signed renunciations of t other nodes prove.
  *
  * @generated from service countersign.signer.v1.SignerService
  */
@@ -589,7 +609,7 @@ export declare const SignerService: GenService<{
     output: typeof KeyStateResponseSchema;
   },
   /**
-   * Moves a staged key on: to active with a complete certificate, or away with a member's renunciation.
+   * Moves a staged key on: to active with a complete certificate, or away with renunciations of t other nodes.
    *
    * @generated from rpc countersign.signer.v1.SignerService.Settle
    */
