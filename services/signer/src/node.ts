@@ -19,6 +19,8 @@ export interface SignerNode {
   /** Timers; real, or a simulation's. */
   readonly clock: Clock;
   readonly rng: Rng;
+  /** Gives the event loop a turn between pieces of long work. Default: none, for a simulation, whose time stands still meanwhile. */
+  readonly pause?: () => Promise<void>;
 }
 
 /** What a caller gives a session: the right to cancel it and the time it may take, milliseconds from now. */
@@ -29,6 +31,11 @@ export interface SessionLimits {
 
 /** A session ends a little before its caller stops listening, so that the caller learns who was silent. */
 const ANSWER_MARGIN_MS = 150;
+
+/** How the protocols of this node pause; spread into their options. */
+export function pausing({ pause }: SignerNode): Pick<SignerNode, "pause"> {
+  return pause === undefined ? {} : { pause };
+}
 
 /** The signal that ends a session: cancelled by the caller, or shortly before the caller's deadline. */
 export function sessionSignal({ clock }: SignerNode, { signal, deadlineMs }: SessionLimits): AbortSignal {

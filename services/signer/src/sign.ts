@@ -6,7 +6,7 @@ import type { Session } from "@countersign/wire";
 import { attemptsMax, checkSession, judgeEvidence } from "./admission.ts";
 import { signerError } from "./errors.ts";
 import { openShare } from "./key-record.ts";
-import { type SessionLimits, type SignerNode, sessionSignal } from "./node.ts";
+import { pausing, type SessionLimits, type SignerNode, sessionSignal } from "./node.ts";
 import { outcomeOf } from "./outcome.ts";
 
 /**
@@ -65,7 +65,7 @@ async function takePart(node: SignerNode, part: Part): Promise<readonly SchnorrP
   const delivery = mesh.openSession({ sessionId, sessionDigest: digest, parties, rounds, signal });
   let ended: ReturnType<typeof outcomeOf> = { outcome: "signed", audit: {} };
   try {
-    return await signSchnorr(delivery, { share, items, sessionDigest: digest, identity, rng });
+    return await signSchnorr(delivery, { share, items, sessionDigest: digest, identity, rng, ...pausing(node) });
   } catch (error) {
     ended = outcomeOf(error);
     throw error;

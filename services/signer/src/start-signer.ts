@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { apply, type Descriptor, type DescriptorNode, parseDescriptor, sessionHeads } from "@countersign/authority";
 import { decodeHex, decodeUtf8, equalBytes, hex, Secret } from "@countersign/bytes";
 import { connectMesh, connectNats, identityBook, NodeIdentity, systemClock } from "@countersign/mesh";
@@ -62,6 +63,8 @@ export async function startSigner(config: SignerConfig, tools: ServiceTools): Pr
     now: Date.now,
     clock: systemClock,
     rng,
+    // Not a microtask: what waits on sockets and timers has its turn.
+    pause: () => nextTurn(),
   };
   const sessions = new Sessions();
   const refusals = new Refusals(node);
