@@ -1,219 +1,203 @@
-import { generateKeyPairSync } from "node:crypto";
-import { apply, type Evidence, genesisIds, parseDescriptor } from "@countersign/authority";
-import { base64url, hex, Secret, sha256, utf8 } from "@countersign/bytes";
-import { CountersignError } from "@countersign/errors";
-import {
-  createNatsKey,
-  identityBook,
-  NodeIdentity,
-  type SeededRandom,
-  SimulatedNetwork,
-  seededRandom,
-  seededRng,
-  watchPresence,
-} from "@countersign/mesh";
+import { createPrivateKey } from "node:crypto";
+import { type Descriptor, type Evidence, genesisIds, parseDescriptor } from "@countersign/authority";
+import { base64url, concatBytes, decodeHex, hex, Secret, sha256, utf8 } from "@countersign/bytes";
+import { NodeIdentity, type SeededRandom, SimulatedNetwork, seededRandom, seededRng } from "@countersign/mesh";
 import { approve, KeySigner } from "@countersign/sdk";
-import {
-  candidatesOf,
-  createKey,
-  InFlight,
-  KeyDirectory,
-  memoryCoordination,
-  type Network,
-  type Signed,
-  type SignerClient,
-  signRequest,
-} from "@countersign/service-orchestrator";
+import { memoryCoordination, type Signed } from "@countersign/service-orchestrator";
 import type { CertifiedKey } from "@countersign/wire";
-import { SimulatedSigner } from "./simulated-signer.ts";
+import { CALM_DISK, type DiskFaults, simulatedStore } from "./simulated-disk.ts";
+import { SimulatedOrchestrator } from "./simulated-orchestrator.ts";
+import { SimulatedSigner, type SimulatedSignerOptions } from "./simulated-signer.ts";
+import type { Witness } from "./witness.ts";
 
 /** Where the simulation's wall clock starts. */
 const EPOCH_MS = 1_767_225_600_000;
 const DEPLOYMENT_ID = "dep-simulation";
+/** Virtual time in which a healthy network knows that all its nodes are there. */
+const PRESENT_MS_MAX = 8_000;
+/** How often a condition is looked at, virtual milliseconds. */
+const LOOK_MS = 10;
 
-const { privateKey } = generateKeyPairSync("ed25519");
 /** One credential for all simulations: what varies is the network, not who approves. */
+const PKCS8_PREFIX = decodeHex("302e020100300506032b657004220420");
+const der = Buffer.from(concatBytes(PKCS8_PREFIX, sha256(utf8("credential of the simulation"))));
+const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
 const credential = new KeySigner({ privateKey: privateKey.export({ format: "pem", type: "pkcs8" }).toString() });
 /** The bus is simulated; the descriptor wants public nkeys all the same. */
-const NATS_KEYS = Array.from({ length: 7 }, () => createNatsKey().publicKey);
+const NATS_KEYS = [
+  "UDTHU55TWJTGNMH4GXH3V4I2DNX4Q6CE7WHZYDMP2NZ322DUVBXLCDB6",
+  "UDXJESRLAKRU2KCH4I7VAR76QR5E5TLUCWOG3GDBIJNANCWZIJH2SNSF",
+  "UAQRBEOHYDQKYFBRSGJIHQ2IKYTV7JVFU5WF6C634TIQE7LJLWZN4UKA",
+  "UCYJCYQX6EZOZ73MNVJKDOLJYTFDL4KPJ3PSDVGZV2CUUNO47B3CDSMR",
+  "UCFPSFXGYZLH3GL7NINU2APAMHZOKQEZ6N7CVMDHMXAWWCNMSLTULELU",
+  "UAXZZTOHXKIQ334PFY5XI53VCK5FEAC2CFB4XWMQZYEYE3I3WLYLBIEL",
+  "UD4ENAIAZ2LDSTYVZ37F74YU3ZHLAMS4PLKVPU37BJ3VY24IM5HD2PGO",
+];
 
-/** Latest a plan's blow falls after requests started, with the restart that may follow it. */
-const BLOWS_MS_MAX = 1_600;
-
-/** How the simulated disk behaves. */
-export interface DiskFaults {
-  /** Longest sync, virtual milliseconds. */
-  readonly syncMsMax: number;
-  /** Probability that a sync fails. */
-  readonly syncFails: number;
+export interface DeploymentOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly threshold: number;
+  /** Sees everything that a party's signer lets out. Default: nobody. */
+  readonly witness?: (party: number) => Witness;
+  /** Is told every approval at the moment it is made. Default: nobody. */
+  readonly approved?: (evidence: Evidence) => void;
+  /** Replaces calls of a party's signer by flawed or hostile ones. Default: none. */
+  readonly corrupt?: (party: number) => SimulatedSignerOptions["corrupt"];
 }
 
 /** A whole deployment in one process: real signers, real orchestrator code; simulated clock, bus, disk. */
 export class SimulatedDeployment {
   readonly random: SeededRandom;
   readonly network: SimulatedNetwork;
+  readonly descriptor: Descriptor;
   readonly signers: readonly SimulatedSigner[];
-  readonly orchestrator: Network;
-  readonly keys: KeyDirectory;
-  disk: DiskFaults = { syncMsMax: 2, syncFails: 0 };
-  readonly #ids: ReturnType<typeof genesisIds>;
-  readonly #watch: { peers(): readonly never[] } | Awaited<ReturnType<typeof watchPresence>>;
-  readonly #nonceRng: (size: number) => Uint8Array;
+  readonly orchestrator: SimulatedOrchestrator;
+  readonly coordination: ReturnType<typeof memoryCoordination>;
+  disk: DiskFaults = CALM_DISK;
+  readonly #options: DeploymentOptions;
+  readonly #clientRng: (size: number) => Uint8Array;
 
-  private constructor(
-    parts: Pick<SimulatedDeployment, "random" | "network" | "signers" | "orchestrator"> & {
-      readonly ids: ReturnType<typeof genesisIds>;
-      readonly watch: Awaited<ReturnType<typeof watchPresence>>;
-      readonly seed: number;
-    },
-  ) {
-    this.random = parts.random;
-    this.network = parts.network;
-    this.signers = parts.signers;
-    this.orchestrator = parts.orchestrator;
-    this.keys = new KeyDirectory(parts.orchestrator);
-    this.#ids = parts.ids;
-    this.#watch = parts.watch;
-    this.#nonceRng = seededRng(`client ${parts.seed}`);
+  private constructor(options: DeploymentOptions) {
+    const { seed, nodes, threshold, witness, corrupt } = options;
+    this.#options = options;
+    this.#clientRng = seededRng(`client ${seed}`);
+    this.random = seededRandom(seed);
+    this.network = new SimulatedNetwork({ seed });
+    const { network, random } = this;
+    this.descriptor = descriptorOf(nodes, threshold);
+    const faults = () => this.disk;
+    this.signers = this.descriptor.nodes.map(
+      ({ index }) =>
+        new SimulatedSigner({
+          descriptor: this.descriptor,
+          index,
+          seed: identitySeed(index),
+          network,
+          now: () => this.now(),
+          rng: (boot) => seededRng(`node ${seed} ${index} ${boot}`),
+          openStore: (rows) => simulatedStore({ rows, clock: network.clock, random, faults }),
+          witness: witness?.(index),
+          corrupt: corrupt?.(index),
+        }),
+    );
+    this.coordination = memoryCoordination(() => network.clock.now());
+    this.orchestrator = new SimulatedOrchestrator({
+      descriptor: this.descriptor,
+      network,
+      now: () => this.now(),
+      rng: (boot) => seededRng(`orchestrator ${seed} ${boot}`),
+      signers: new Map(this.signers.map((signer, place) => [place + 1, signer.client()])),
+      coordination: this.coordination,
+    });
   }
 
-  /** Starts n nodes and lets presence and channels form on a calm network. */
-  static async start(options: {
-    readonly seed: number;
-    readonly nodes: number;
-    readonly threshold: number;
-    /** Wraps each signer as the orchestrator sees it. Default: nothing. */
-    readonly observe?: (client: SignerClient, party: number) => SignerClient;
-  }): Promise<SimulatedDeployment> {
-    const { seed, nodes, threshold, observe = (client: SignerClient) => client } = options;
-    const random = seededRandom(seed);
-    const network = new SimulatedNetwork({ seed });
-    const now = () => EPOCH_MS + Math.floor(network.clock.now());
-    const seeds = Array.from({ length: nodes }, (_, place) => sha256(utf8(`identity ${seed} ${place + 1}`)));
-    const descriptor = parseDescriptor(descriptorFile(seeds, threshold));
-    const holder: { disk: () => DiskFaults } = { disk: () => ({ syncMsMax: 0, syncFails: 0 }) };
-    const sync = () => syncDisk(network, random, holder.disk());
-    const signers = descriptor.nodes.map(({ index }, place) => {
-      const rng = (boot: number) => seededRng(`node ${seed} ${index} ${boot}`);
-      return new SimulatedSigner({
-        descriptor,
-        index,
-        seed: seeds[place] ?? new Uint8Array(32),
-        network,
-        now,
-        rng,
-        sync,
-      });
-    });
-    await network.clock.settle(Promise.all(signers.map((signer) => signer.start())), 1_000);
-    const pinned = descriptor.nodes.map(({ index, id, identityKey }) => ({ index, id, publicKey: identityKey }));
-    const wire = network.wire("orchestrator-1");
-    const { clock } = network;
-    const rng = seededRng(`orchestrator ${seed}`);
-    const watch = await watchPresence({
-      deploymentId: DEPLOYMENT_ID,
-      name: "orchestrator-1",
-      nodes: pinned,
-      wire,
-      clock,
-      rng,
-    });
-    const inFlight = new InFlight();
-    const orchestrator: Network = {
-      descriptor,
-      authority: apply(descriptor),
-      signers: new Map(signers.map((signer, place) => [place + 1, observe(signer.client(), place + 1)])),
-      candidates: () => candidatesOf(descriptor, watch, inFlight),
-      countSession: (parties) => inFlight.start(parties),
-      ...identityBook(DEPLOYMENT_ID, pinned),
-      coordination: memoryCoordination(() => network.clock.now()),
-      now,
-      clock,
-      rng,
-    };
-    const ids = genesisIds(descriptor);
-    const deployment = new SimulatedDeployment({ random, network, signers, orchestrator, ids, watch, seed });
-    holder.disk = () => deployment.disk;
-    await network.clock.advance(1_500);
+  /** Starts n nodes and an orchestrator and lets presence form on a calm network. */
+  static async start(options: DeploymentOptions): Promise<SimulatedDeployment> {
+    const deployment = new SimulatedDeployment(options);
+    const { clock } = deployment.network;
+    await clock.settle(Promise.all(deployment.signers.map((signer) => signer.start())), 1_000);
+    // Last, so that its first probes find somebody.
+    await deployment.orchestrator.start();
+    await deployment.until(() => deployment.isPresent(), PRESENT_MS_MAX);
     return deployment;
   }
 
-  /** Approves a request with the pinned credential. */
-  approve(method: string, path: string, body: unknown): Promise<Evidence> {
-    const { orgId, principalId, appId } = this.#ids;
+  /** True time, milliseconds since 1970. */
+  now(): number {
+    return EPOCH_MS + Math.floor(this.network.clock.now());
+  }
+
+  /** Approves a request with the pinned credential; it expires after `validMs`. */
+  async approve(method: string, path: string, body: unknown, validMs = 240_000): Promise<Evidence> {
+    const { orgId, principalId, appId } = genesisIds(this.descriptor);
     const payload = JSON.stringify(body);
-    const nonce = this.#nonceRng(32);
-    const expiresAtMs = this.orchestrator.now() + 240_000;
-    const fields = {
-      deploymentId: DEPLOYMENT_ID,
-      orgId,
-      principalId,
-      appId,
-      method,
-      path,
-      payload,
-      nonce,
-      expiresAtMs,
-    };
-    return approve(fields, credential);
+    const nonce = this.#clientRng(32);
+    const ids = { deploymentId: DEPLOYMENT_ID, orgId, principalId, appId };
+    const fields = { ...ids, method, path, payload, nonce, expiresAtMs: this.now() + validMs };
+    const evidence = await approve(fields, credential);
+    this.#options.approved?.(evidence);
+    return evidence;
   }
 
   createKey(evidence: Evidence, deadlineMs = 60_000): Promise<CertifiedKey> {
-    const signal = new AbortController().signal;
-    return createKey(this.orchestrator, this.keys, evidence, { signal, deadlineMs });
+    return this.orchestrator.createKey(evidence, deadlineMs);
   }
 
   sign(evidence: Evidence, deadlineMs = 10_000): Promise<Signed> {
-    const signal = new AbortController().signal;
-    return signRequest(this.orchestrator, this.keys, evidence, { signal, deadlineMs });
+    return this.orchestrator.sign(evidence, deadlineMs);
   }
 
-  /** Ends every fault: the bus heals, the disk behaves, every node runs, presence and channels are back. */
+  /** Lets time pass until the condition holds; throws when it does not within `withinMs` of virtual time. */
+  async until(condition: () => boolean, withinMs: number): Promise<void> {
+    const { clock } = this.network;
+    const end = clock.now() + withinMs;
+    while (!condition()) {
+      if (clock.now() >= end) throw new Error(`The condition did not come true within ${withinMs} virtual ms.`);
+      await clock.advance(LOOK_MS);
+    }
+  }
+
+  /** Whether the orchestrator and every node see all nodes. */
+  isPresent(): boolean {
+    const isSeen = (peers: readonly { readonly present: boolean }[]) => peers.every(({ present }) => present);
+    return (
+      isSeen(this.orchestrator.network.candidates()) && this.signers.every(({ node }) => isSeen(node.mesh.peers()))
+    );
+  }
+
+  /** Ends every fault: the bus heals, disks and clocks behave, every process runs and sees all others. */
   async heal(): Promise<void> {
-    // Blows that are still to come fall first, or they would undo the healing.
-    await this.network.clock.advance(BLOWS_MS_MAX);
-    this.network.heal();
-    this.disk = { syncMsMax: 2, syncFails: 0 };
-    for (const signer of this.signers) if (!signer.isUp) await this.network.clock.settle(signer.start(), 5_000);
-    await this.network.clock.advance(6_000);
+    const { network, signers } = this;
+    network.heal();
+    this.disk = CALM_DISK;
+    for (const signer of signers) {
+      signer.skewMs = 0;
+      // A start that is under way may have met the failing disk; the next one does not.
+      for (let tries = 0; !signer.isUp; tries++)
+        await network.clock.settle(signer.start(), 5_000).catch((error) => {
+          if (tries > 0) throw error;
+        });
+    }
+    await this.orchestrator.start();
+    await this.until(() => this.isPresent(), PRESENT_MS_MAX);
   }
 
   stop(): void {
-    for (const signer of this.signers) signer.crash();
-    if ("close" in this.#watch) this.#watch.close();
+    for (const process of [...this.signers, this.orchestrator]) process.crash();
   }
 }
 
-async function syncDisk(
-  network: SimulatedNetwork,
-  random: SeededRandom,
-  { syncMsMax, syncFails }: DiskFaults,
-): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  network.clock.setTimer(random.next() * syncMsMax, resolve);
-  await promise;
-  if (syncFails > 0 && random.next() < syncFails) {
-    // What the SQLite store raises for an I/O error of its disk.
-    const entry = { kind: "outage", http: 503, grpc: "UNAVAILABLE", meaning: "" } as const;
-    throw new CountersignError("store_failed", entry, "The simulated disk did not sync.");
-  }
+const descriptors = new Map<string, Descriptor>();
+
+/** The descriptor of n nodes; parsed once, because the same nodes meet in every simulation. */
+function descriptorOf(nodes: number, threshold: number): Descriptor {
+  const name = `${threshold} of ${nodes}`;
+  const known = descriptors.get(name) ?? parseDescriptor(descriptorFile(nodes, threshold));
+  descriptors.set(name, known);
+  return known;
 }
 
-function descriptorFile(seeds: readonly Uint8Array[], threshold: number): Uint8Array {
+function identitySeed(index: number): Uint8Array {
+  return sha256(utf8(`identity of node ${index}`));
+}
+
+function descriptorFile(nodes: number, threshold: number): Uint8Array {
   const key = (seed: Uint8Array) => hex(new NodeIdentity(new Secret(seed.slice())).publicKey);
+  const indexes = Array.from({ length: nodes }, (_, place) => place + 1);
   return utf8(
     JSON.stringify({
       version: 1,
       deploymentId: DEPLOYMENT_ID,
       threshold,
-      nodes: seeds.map((seed, place) => ({
-        index: place + 1,
-        id: `node-${place + 1}`,
-        region: `region-${place + 1}`,
-        identityKey: key(seed),
-        natsKey: NATS_KEYS[place],
+      nodes: indexes.map((index) => ({
+        index,
+        id: `node-${index}`,
+        region: `region-${index}`,
+        identityKey: key(identitySeed(index)),
+        natsKey: NATS_KEYS[index - 1],
       })),
-      operators: seeds.map((seed, place) => ({ nodeId: `node-${place + 1}`, publicKey: key(sha256(seed)) })),
+      operators: indexes.map((index) => ({ nodeId: `node-${index}`, publicKey: key(sha256(identitySeed(index))) })),
       organisation: { name: "Simulation", credentialKey: base64url(credential.publicKey) },
     }),
   );

@@ -2,12 +2,24 @@ import { create, type DescMessage, type MessageInitShape, type MessageShape } fr
 import { apply, type Descriptor, sessionHeads } from "@countersign/authority";
 import { Secret } from "@countersign/bytes";
 import { CountersignError } from "@countersign/errors";
-import { connectMesh, deadlineSignal, identityBook, NodeIdentity, type SimulatedNetwork } from "@countersign/mesh";
+import {
+  connectMesh,
+  deadlineSignal,
+  identityBook,
+  type Mesh,
+  NodeIdentity,
+  type SimulatedNetwork,
+} from "@countersign/mesh";
 import { SignerService } from "@countersign/proto/signer";
 import type { CallOptions, SignerClient } from "@countersign/service-orchestrator";
 import { Sessions, type SignerNode, signerCalls } from "@countersign/service-signer";
 import type { Rng } from "@countersign/threshold";
-import { type KekProvider, type MemoryStore, memoryStore, Vault } from "@countersign/vault";
+import { type KekProvider, Vault } from "@countersign/vault";
+import type { SimulatedStore } from "./simulated-disk.ts";
+import type { Witness } from "./witness.ts";
+
+type Rows = ReadonlyMap<string, Uint8Array>;
+export type SignerCalls = ReturnType<typeof signerCalls>;
 
 /** What a simulated node keeps while its process comes and goes. */
 export interface SimulatedSignerOptions {
@@ -16,24 +28,28 @@ export interface SimulatedSignerOptions {
   /** Seed of the node's identity, 32 bytes. */
   readonly seed: Uint8Array;
   readonly network: SimulatedNetwork;
-  /** Wall clock, milliseconds since 1970. */
+  /** True time, milliseconds since 1970; the node's clock is off by `skewMs`. */
   readonly now: () => number;
   /** Fresh randomness per boot: a restarted process must not draw the same numbers. */
   readonly rng: (boot: number) => Rng;
-  /** The disk: resolves when a group is durable, rejects when the sync failed. */
-  readonly sync: () => Promise<void>;
+  readonly openStore: (rows: Rows) => SimulatedStore;
+  /** Default: nobody looks. */
+  readonly witness?: Witness | undefined;
+  /** Replaces calls of the real signer by flawed or hostile ones. Default: none. */
+  readonly corrupt?: ((node: SignerNode, calls: SignerCalls) => Partial<SignerCalls>) | undefined;
 }
 
-/** What a call to a node that is down raises; the same code as over gRPC. */
-function unavailable(index: number): CountersignError {
+/** What a call to a process that is down raises; the same code as over gRPC. */
+export function unavailable(who: string): CountersignError {
   const entry = { kind: "outage", http: 503, grpc: "UNAVAILABLE", meaning: "" } as const;
-  return new CountersignError("rpc_unavailable", entry, `Node ${index} does not answer.`);
+  return new CountersignError("rpc_unavailable", entry, `${who} does not answer.`);
 }
 
 interface Process {
   readonly node: SignerNode;
-  readonly calls: ReturnType<typeof signerCalls>;
-  readonly store: MemoryStore;
+  readonly calls: SignerCalls;
+  readonly sessions: Sessions;
+  readonly store: SimulatedStore;
   readonly ended: AbortController;
   readonly leave: () => void;
 }
@@ -45,9 +61,11 @@ interface Process {
 export class SimulatedSigner {
   readonly #options: SimulatedSignerOptions;
   #process: Process | undefined;
-  #rows: ReadonlyMap<string, Uint8Array> = new Map();
+  #rows: Rows = new Map();
   #boots = 0;
   #starting: Promise<void> | undefined;
+  /** How far this node's wall clock is off, milliseconds; may jump at any time. */
+  skewMs = 0;
 
   constructor(options: SimulatedSignerOptions) {
     this.#options = options;
@@ -59,8 +77,23 @@ export class SimulatedSigner {
 
   /** The running node's parts. */
   get node(): SignerNode {
-    if (this.#process === undefined) throw unavailable(this.#options.index);
-    return this.#process.node;
+    return this.#running().node;
+  }
+
+  /** Sessions that the running node's calls hold open. */
+  get sessionCount(): number {
+    return this.#running().sessions.count;
+  }
+
+  /** What the disk holds now; for `restore`. */
+  snapshot(): Rows {
+    return this.#process?.store.durableRows() ?? this.#rows;
+  }
+
+  /** Puts an earlier disk under the node, as a careless restore of a backup does. The node must be down. */
+  restore(rows: Rows): void {
+    if (this.#process !== undefined) throw new Error("A running node's disk is not exchanged.");
+    this.#rows = rows;
   }
 
   /** Boots the node; a node that is up or booting stays as it is, because two live copies of one identity are another drill. */
@@ -73,14 +106,15 @@ export class SimulatedSigner {
   }
 
   async #start(): Promise<void> {
-    const { descriptor, index, seed, network, now, sync } = this.#options;
+    const { descriptor, index, seed, network, openStore, corrupt } = this.#options;
+    const now = () => this.#options.now() + this.skewMs;
     const rng = this.#options.rng(this.#boots++);
     const own = descriptor.nodes.find((node) => node.index === index);
     if (own === undefined) throw new Error(`No node ${index}.`);
     const { deploymentId } = descriptor;
     const { clock } = network;
     const identity = new NodeIdentity(new Secret(seed.slice()));
-    const store = memoryStore({ rows: this.#rows, sync });
+    const store = openStore(this.#rows);
     const after = (delayMs: number, run: () => void) => clock.setTimer(delayMs, run);
     const vault = await Vault.open({ store, kek: plainKek, deploymentId, nodeId: own.id, now, rng, after });
     const authority = apply(descriptor);
@@ -98,13 +132,18 @@ export class SimulatedSigner {
       clock,
       rng,
     });
+    const ended = new AbortController();
+    this.#watchSessions(mesh, store, ended.signal);
     const book = identityBook(deploymentId, nodes);
     const node: SignerNode = { descriptor, authority, self: index, identity, vault, mesh, ...book, now, clock, rng };
+    const sessions = new Sessions();
+    const honest = signerCalls(node, sessions);
+    const calls = { ...honest, ...corrupt?.(node, honest) };
     const leave = () => {
       mesh.close();
       void wire.close();
     };
-    this.#process = { node, calls: signerCalls(node, new Sessions()), store, ended: new AbortController(), leave };
+    this.#process = { node, calls, sessions, store, ended, leave };
   }
 
   crash(): void {
@@ -112,7 +151,7 @@ export class SimulatedSigner {
     if (process === undefined) return;
     this.#process = undefined;
     this.#rows = process.store.durableRows();
-    process.ended.abort(unavailable(this.#options.index));
+    process.ended.abort(unavailable(`Node ${this.#options.index}`));
     process.leave();
   }
 
@@ -121,7 +160,7 @@ export class SimulatedSigner {
     const { method } = SignerService;
     return {
       generate: this.#call(method.generate, ({ calls }) => calls.generate),
-      sign: this.#call(method.sign, ({ calls }) => calls.sign),
+      sign: this.#call(method.sign, (process) => this.#witnessed(process)),
       keyState: this.#call(method.keyState, ({ calls }) => calls.keyState),
       settle: this.#call(method.settle, ({ calls }) => calls.settle),
       renounce: this.#call(method.renounce, ({ calls }) => calls.renounce),
@@ -129,15 +168,46 @@ export class SimulatedSigner {
     };
   }
 
+  #running(): Process {
+    if (this.#process === undefined) throw unavailable(`Node ${this.#options.index}`);
+    return this.#process;
+  }
+
+  #witnessed({ calls, node, ended }: Process): SignerCalls["sign"] {
+    const { witness } = this.#options;
+    return async (request, context) => {
+      const askedAt = node.now();
+      const answer = create(SignerService.method.sign.output, await calls.sign(request, context));
+      // Also when the caller has gone: the answer was on its way. What a dead process would have said never leaves it.
+      if (!ended.signal.aborted) witness?.released({ request, answer, askedAt });
+      return answer;
+    };
+  }
+
+  #watchSessions(mesh: Mesh, store: SimulatedStore, ended: AbortSignal): void {
+    const { witness } = this.#options;
+    if (witness === undefined) return;
+    const open = mesh.openSession.bind(mesh);
+    mesh.openSession = (options) => {
+      const session = open(options);
+      const send = session.send.bind(session);
+      session.send = (round, to, body) => {
+        const entriesOnDisk = [...store.durableRows().keys()].filter((row) => row.startsWith("audit/")).length;
+        if (!ended.aborted) witness.sent({ session: options, round, body: body.slice(), entriesOnDisk });
+        return send(round, to, body);
+      };
+      return session;
+    };
+  }
+
   #call<I extends DescMessage, O extends DescMessage>(
     method: { readonly name: string; readonly input: I; readonly output: O },
     handler: (process: Process) => (request: MessageShape<I>, context: never) => Promise<MessageInitShape<O>>,
   ): (request: MessageInitShape<I>, options: CallOptions) => Promise<MessageShape<O>> {
-    const { network, descriptor, index } = this.#options;
+    const { network, descriptor } = this.#options;
     const caller = { deploymentId: descriptor.deploymentId, role: "orchestrator", name: "orchestrator-1" };
     return async (init, { signal, deadlineMs }) => {
-      const process = this.#process;
-      if (process === undefined) throw unavailable(index);
+      const process = this.#running();
       const ended = AbortSignal.any([signal, process.ended.signal, deadlineSignal(network.clock, deadlineMs)]);
       const context = { method: method.name, caller, signal: ended, deadlineMs, traceId: undefined };
       const { promise: gone, reject } = Promise.withResolvers<never>();
