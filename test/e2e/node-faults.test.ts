@@ -26,7 +26,10 @@ describe("faulty signers", { timeout: 180_000 }, () => {
     network = await RealNetwork.start();
     key = await newKey(network);
   });
-  afterEach(() => allPresent(network));
+  afterEach(async () => {
+    await network.mend();
+    await allPresent(network);
+  });
   after(() => network.close());
 
   test("a signer killed in the middle of sessions costs their requests an attempt, and signs again after up", async () => {
@@ -40,8 +43,7 @@ describe("faulty signers", { timeout: 180_000 }, () => {
     await assertTakesPart(network, key, struck.victim);
   });
 
-  test("a signer stopped in the middle of sessions costs their requests an attempt, and signs again after SIGCONT", async (t) => {
-    t.after(() => resumeAll(network));
+  test("a signer stopped in the middle of sessions costs their requests an attempt, and signs again after SIGCONT", async () => {
     const fall = (name: string) => network.pause(name);
 
     const struck = await strike(network, key, { fall, heal: (name) => network.resume(name) });
@@ -52,8 +54,7 @@ describe("faulty signers", { timeout: 180_000 }, () => {
     await assertTakesPart(network, key, struck.victim);
   });
 
-  test("with t-1 nodes left a request ends in quorum_unavailable, and works again once they are back", async (t) => {
-    t.after(() => resumeAll(network));
+  test("with t-1 nodes left a request ends in quorum_unavailable, and works again once they are back", async () => {
     await network.pause("node-1");
     await network.pause("node-3");
 
@@ -68,10 +69,9 @@ describe("faulty signers", { timeout: 180_000 }, () => {
     await sign(network, key);
   });
 
-  test("without all n nodes a key is not begun: nodes_missing names their regions, and the others go on signing", async (t) => {
+  test("without all n nodes a key is not begun: nodes_missing names their regions, and the others go on signing", async () => {
     const { region } = network.node(3);
     const { items: keysBefore } = await network.client.keys();
-    t.after(() => resumeAll(network));
     await network.pause("node-3");
     await until("the orchestrator misses the node", async () => (await present(network)).length === 2);
 
@@ -99,45 +99,69 @@ interface Struck {
 }
 
 /**
- * Strikes a node that is in the middle of sessions for certain: node 2 is paused, so that sessions with it cannot get past the
- * first round; another node is seen to wait in some; that one is struck, and node 2 goes on. Repeats until a request needed
- * another attempt because of it; the node is then still down.
+ * Strikes a node that is in the middle of sessions for certain: a node that quorums prefer is paused, so that sessions with it
+ * cannot get past the first round; another one is seen to wait in some; that one is struck, and the paused one goes on. Repeats
+ * until a request needed another attempt because of it; the struck node is then still down.
  */
 async function strike(network: RealNetwork, key: Key, { fall, heal }: Blow): Promise<Struck> {
   for (let tries = 1; tries <= STRIKES_MAX; tries++) {
-    await network.pause(nodeName(2));
-    const requests = Array.from({ length: REQUESTS }, () => ask(network, key));
-    let victim: number;
+    const [, paused = 0] = (await ask(network, key)).parties;
+    const others = PARTIES.filter((party) => party !== paused);
+    const lengths = await Promise.all(others.map(async (party) => (await own(network, party)).auditLength));
+    await network.pause(nodeName(paused));
+    const requests = new Requests(network, key);
     try {
-      victim = await waitsInSession(network, [1, 3]);
-      await fall(nodeName(victim));
+      const victim = await waitsInSession(network, requests, new Map(others.map((party, at) => [party, lengths[at]])));
+      if (victim !== undefined) await fall(nodeName(victim));
+      network.resume(nodeName(paused));
+      const answers = await requests.answers;
+      if (victim !== undefined && answers.some(({ attempts }) => attempts > 1)) return { victim, answers };
+      // Too slow: the sessions had ended by themselves.
+      if (victim !== undefined) await heal(nodeName(victim));
     } finally {
-      network.resume(nodeName(2));
+      network.resume(nodeName(paused));
     }
-    const answers = await Promise.all(requests);
-    if (answers.some(({ attempts }) => attempts > 1)) return { victim, answers };
-    // Too slow: the sessions had ended by themselves.
-    await heal(nodeName(victim));
     await allPresent(network);
   }
   return assert.fail(`no session was hit in ${STRIKES_MAX} tries`);
 }
 
-/** The first of these nodes that is twice seen to run the same sessions: it waits for somebody in the middle of them. */
-async function waitsInSession(network: RealNetwork, parties: readonly number[]): Promise<number> {
+/** Requests that were sent to the orchestrator together. */
+class Requests {
+  readonly answers: Promise<readonly SignResponse[]>;
+  isOver = false;
+
+  constructor(network: RealNetwork, key: Key) {
+    this.answers = Promise.all(Array.from({ length: REQUESTS }, () => ask(network, key)));
+    const end = () => {
+      this.isOver = true;
+    };
+    // Raised where somebody awaits the answers; something else may fail before.
+    this.answers.then(end, end);
+  }
+}
+
+/**
+ * The first node that is twice seen to run the same sessions: it waits for somebody in the middle of them. `lengths` are those of
+ * the nodes' audit chains before; a session begins with an entry, written before its first message. Undefined when all requests
+ * ended without.
+ */
+async function waitsInSession(
+  network: RealNetwork,
+  requests: Requests,
+  lengths: ReadonlyMap<number, bigint | undefined>,
+): Promise<number | undefined> {
   const seen = new Map<number, string>();
-  const begun = new Map<number, bigint>();
-  for (const party of parties) begun.set(party, (await own(network, party)).auditLength);
-  return until("a node waits in the middle of a session", async () => {
-    for (const party of parties) {
+  const { party } = await until("a node waits in the middle of a session", async () => {
+    for (const [party, length = 0n] of lengths) {
       const { sessions, auditLength } = await own(network, party);
       const state = `${sessions} ${auditLength}`;
-      // Each session begins with an entry in the audit chain, written before its first message.
-      if (sessions > 0 && auditLength > (begun.get(party) ?? 0n) && seen.get(party) === state) return party;
+      if (sessions > 0 && auditLength > length && seen.get(party) === state) return { party };
       seen.set(party, state);
     }
-    return undefined;
+    return requests.isOver ? { party: undefined } : undefined;
   });
+  return party;
 }
 
 /** Asks the orchestrator for a signature of a fresh message, as the API does, and verifies what it answers. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, type Evidence, type GenesisIds, genesisIds, parseDescriptor } from "@countersign/authority";
@@ -231,6 +231,13 @@ export class RealNetwork implements AsyncDisposable {
   resume(service: string): void {
     const pid = this.pidOf(service);
     if (stateOf(pid) !== undefined) process.kill(pid, "SIGCONT");
+  }
+
+  /** Brings back whatever a test left paused or killed, so that one that fails does not fail the next. */
+  async mend(): Promise<void> {
+    if (!existsSync(this.data)) return;
+    for (const { name } of this.#services) this.resume(name);
+    if (this.#services.some(({ name }) => stateOf(this.pidOf(name)) === undefined)) await this.up();
   }
 
   /** Stops everything and removes the folder. Harmless twice. */

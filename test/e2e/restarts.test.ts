@@ -21,7 +21,7 @@ describe("restarts", { timeout: 240_000 }, () => {
     network = await RealNetwork.start();
     key = await newKey(network);
   });
-  afterEach(() => resumeSigners(network));
+  afterEach(() => network.mend());
   after(() => network.close());
 
   test("without Redis requests go on", async () => {
