@@ -80,8 +80,13 @@ export class Insider {
       .orchestratorClient()
       .createKey({ evidence: evidenceToWire(evidence) }, { deadlineMs: CREATE_MS });
     const key = keyFromWire(answer.key, this.parties.length);
-    this.#keys.set(key.package.keyId, key);
+    this.remember(key);
     return { key, evidence };
+  }
+
+  /** Makes a key known whose releases are to be combined. */
+  remember(key: CertifiedKey): void {
+    this.#keys.set(key.package.keyId, key);
   }
 
   /** The administrator's approval of a signature over 32 bytes that all are `byte`; `changes` bend what is approved. */
