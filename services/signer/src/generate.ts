@@ -6,7 +6,7 @@ import type { CertifiedKey, Session } from "@countersign/wire";
 import { checkSession, judgeEvidence } from "./admission.ts";
 import { signerError } from "./errors.ts";
 import { encodeCertificate, encodePackage } from "./key-record.ts";
-import { type SessionLimits, type SignerNode, sessionSignal } from "./node.ts";
+import { pausing, type SessionLimits, type SignerNode, sessionSignal } from "./node.ts";
 import { outcomeOf } from "./outcome.ts";
 
 /** Refresh generation of a new key. */
@@ -68,6 +68,7 @@ export async function generate(
       verifyIdentity,
       openSignedMessage,
       rng,
+      ...pausing(node),
       stage: async (share, acknowledgement) => {
         const record = { keyId, c, owner: orgId, purpose, suite, epoch: FIRST_EPOCH, sessionId };
         const publicPart = encodePackage(share.public);
