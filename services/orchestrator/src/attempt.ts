@@ -58,7 +58,10 @@ export async function runAttempt(
   const collected = await collectPartials(request, session).finally(done);
   if (!(collected instanceof Map)) return collected;
   try {
-    return { signatures: items.map((item, place) => combineItem(request, session, item, place, collected)) };
+    const digest = digestOf(request, session);
+    return {
+      signatures: items.map((item, place) => combineItem(request, { session, digest }, item, place, collected)),
+    };
   } catch (error) {
     if (!(error instanceof ProtocolAbort)) throw error;
     return { error, strikes: parties, excluded: error.culprits };
@@ -115,22 +118,28 @@ function namedParties(error: CountersignError, field: string): number[] {
   return Array.isArray(named) ? named.filter((party) => typeof party === "number") : [];
 }
 
+/** The digest that every party of the session must have signed under. */
+function digestOf({ network, evidence, key }: ApprovedRequest, session: Session): Uint8Array {
+  const { deploymentId } = network.descriptor;
+  const { keyId, epoch } = key;
+  return sessionDigest({
+    ...session,
+    purpose: "sign",
+    deploymentId,
+    keyId,
+    epoch,
+    evidenceHash: evidenceHash(evidence),
+  });
+}
+
 function combineItem(
-  { network, evidence, key }: ApprovedRequest,
-  session: Session,
+  { network, key }: ApprovedRequest,
+  { session, digest }: { readonly session: Session; readonly digest: Uint8Array },
   item: SignItem,
   itemIndex: number,
   partials: Partials,
 ): Signature {
-  const { descriptor, openSignedMessage, verifyIdentity } = network;
-  const digest = sessionDigest({
-    ...session,
-    purpose: "sign",
-    deploymentId: descriptor.deploymentId,
-    keyId: key.keyId,
-    epoch: key.epoch,
-    evidenceHash: evidenceHash(evidence),
-  });
+  const { openSignedMessage, verifyIdentity } = network;
   const own = [...partials].flatMap(([party, list]) => {
     const partial = list[itemIndex];
     return partial === undefined ? [] : [[party, partial] as const];

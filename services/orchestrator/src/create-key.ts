@@ -65,7 +65,8 @@ export async function createKey(
   try {
     return await settleOrGenerate({ network, keys, evidence, keyId: intent.keyId, signal, endsAt: now + deadlineMs });
   } finally {
-    await lease.release();
+    // The answer need not wait until Redis knows.
+    void lease.release();
   }
 }
 

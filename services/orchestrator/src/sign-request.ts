@@ -45,7 +45,8 @@ export async function signRequest(
     const items = interpret(intent, { ...key, purpose: "wallet" });
     return await attempts({ network, evidence, key, items, signal, endsAt });
   } finally {
-    await lease.release();
+    // The answer need not wait until Redis knows.
+    void lease.release();
   }
 }
 

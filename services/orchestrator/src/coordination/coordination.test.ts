@@ -188,6 +188,27 @@ describe("coordination in Redis alone", () => {
     }
   });
 
+  test("closing waits for a release that nobody awaited", async () => {
+    const own = await TestRedis.start();
+    const told: Error[] = [];
+    const coordination = await onRedis({ url: own.url, onUnreachable: (error) => told.push(error) });
+    try {
+      const lease = await coordination.acquire("request", LONG_MS);
+      own.freeze();
+      void lease?.release();
+
+      await coordination.close();
+
+      assert.deepEqual(
+        told.map(({ message }) => message),
+        ["Command timed out"],
+      );
+    } finally {
+      own.thaw();
+      await own.remove();
+    }
+  });
+
   test("without a Redis an orchestrator starts, works without fences, says so, and finds Redis once it is there", async () => {
     const own = await TestRedis.start();
     await own.kill();

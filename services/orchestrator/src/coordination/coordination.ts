@@ -2,7 +2,10 @@
 export interface Lease {
   /** Rises with every grant of the same name; later writes fence earlier holders. */
   readonly fencingToken: number;
-  /** Gives the lease up; harmless once it is lost. */
+  /**
+   * Gives the lease up; harmless once it is lost. Need not be awaited: it never rejects, what this orchestrator acquires later comes
+   * after it, and `close` waits for it.
+   */
   release(): Promise<void>;
 }
 

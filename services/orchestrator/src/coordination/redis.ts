@@ -35,7 +35,8 @@ export async function redisCoordination(options: {
   // An unreachable Redis is reported and retried in the background; it must not keep an orchestrator from starting.
   await redis.connect().catch(options.onUnreachable);
   const prefix = `countersign:${options.deploymentId}`;
-  const unfenced: Lease = { fencingToken: 0, release: async () => undefined };
+  const unfenced: Lease = { fencingToken: 0, release: async () => {} };
+  const releasing = new Set<Promise<void>>();
   return {
     acquire: async (name, ttlMs) => {
       const key = `${prefix}:lease:${name}`;
@@ -44,9 +45,11 @@ export async function redisCoordination(options: {
         if (typeof token !== "number" || token === 0) return undefined;
         return {
           fencingToken: token,
-          release: async () => {
+          release: () => {
             // The lease expires by itself; failing to give it up early costs a retry some seconds.
-            await redis.eval(RELEASE, 1, key, String(token)).catch(options.onUnreachable);
+            const released = redis.eval(RELEASE, 1, key, String(token)).then(() => {}, options.onUnreachable);
+            releasing.add(released);
+            return released.finally(() => releasing.delete(released));
           },
         };
       } catch (error) {
@@ -54,6 +57,10 @@ export async function redisCoordination(options: {
         return unfenced;
       }
     },
-    close: async () => redis.disconnect(),
+    close: async () => {
+      // Bounded: every command ends within its timeout.
+      await Promise.all(releasing);
+      redis.disconnect();
+    },
   };
 }
