@@ -26,7 +26,7 @@ describe("restarts", { timeout: 240_000 }, () => {
 
   test("without Redis requests go on", async () => {
     const { outcomes } = await killWithRequests(network, key, "redis");
-    const requests = new SteadyRequests(network, key, { lanes: LANES });
+    await using requests = new SteadyRequests(network, key, { lanes: LANES });
     await until("requests are signed without Redis", () => requests.signed >= ENOUGH);
     await network.up();
 
@@ -104,7 +104,7 @@ async function killWithRequests(network: RealNetwork, key: Key, service: string)
 
 /** Runs `up` under requests that fail meanwhile; resolves with how they ended once they are signed again. */
 async function bringBack(network: RealNetwork, key: Key): Promise<readonly Outcome[]> {
-  const requests = new SteadyRequests(network, key, { lanes: LANES });
+  await using requests = new SteadyRequests(network, key, { lanes: LANES });
   await until("requests are refused", () => requests.failed >= LANES);
   await network.up();
   const signedAtUp = requests.signed;

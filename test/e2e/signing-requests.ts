@@ -68,8 +68,8 @@ export async function holdRequests(network: RealNetwork, key: Key, name: string)
   return { bodies, outcomes };
 }
 
-/** Requests that never stop coming: `lanes` at a time, each lane starts its next when the one before ended. */
-export class SteadyRequests {
+/** Requests that come until they are disposed of: `lanes` at a time, each lane starts its next when the one before ended. */
+export class SteadyRequests implements AsyncDisposable {
   readonly #outcomes: Outcome[] = [];
   readonly #lanes: Promise<void>[];
   #isOver = false;
@@ -102,6 +102,12 @@ export class SteadyRequests {
     this.#isOver = true;
     await Promise.all(this.#lanes);
     return this.#outcomes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    // A lane that failed was raised by `end`, unless the test failed before: then that says more.
+    await Promise.allSettled(this.#lanes);
   }
 }
 
