@@ -46,6 +46,11 @@ export interface Curve {
 
   /** Accepts canonical encodings of non-identity points of prime order (for Ed25519 with the subgroup check); raises `point_invalid`. */
   decodePoint(bytes: Uint8Array): Point;
+  /**
+   * Takes an encoding for a point without asking whether it is one of prime order, for results that are judged as a whole before
+   * anything depends on them. Raises `point_invalid` for what has not even the form; `multiplyPoint` and `sum` raise it later.
+   */
+  assumePoint(bytes: Uint8Array): Point;
   /** k*G in constant time; raises `scalar_zero` for 0. */
   multiplyBase(k: Scalar): Point;
   /** k*P for a public scalar; raises `scalar_zero` for 0. */

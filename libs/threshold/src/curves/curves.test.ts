@@ -181,6 +181,18 @@ describe("edwards25519 encodings", () => {
   const { BASE, fromBytes } = nobleEd.Point;
   const torsion = fromBytes(fromHex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"));
 
+  test("what was only assumed to be a point is refused where it is used", () => {
+    const [k, good] = [ed25519.scalarFromNumber(5), ed25519.generator];
+    const offCurve = ed25519.assumePoint(new Uint8Array(32).fill(2));
+    const mixed = ed25519.assumePoint(fromBytes(good).add(torsion).toBytes());
+
+    assert.throws(() => ed25519.assumePoint(new Uint8Array(31)), { code: "point_invalid" });
+    assert.throws(() => ed25519.sum([good, offCurve]), { code: "point_invalid" });
+    assert.throws(() => ed25519.multiplyPoint(offCurve, k), { code: "point_invalid" });
+    assert.throws(() => ed25519.multiplyPoint(mixed, k), { code: "point_invalid" });
+    assert.throws(() => secp256k1.assumePoint(new Uint8Array(33).fill(5)), { code: "point_invalid" });
+  });
+
   test("no point of small or mixed order decodes, for any of the eight torsion points", () => {
     let small = nobleEd.Point.ZERO;
     for (let index = 0; index < 8; index++, small = small.add(torsion)) {

@@ -75,17 +75,22 @@ export const ed25519: Curve = {
       throw new ProtocolAbort("point_invalid", "Expected a canonical Ed25519 point of prime order, 32 bytes.");
     return new Uint8Array(bytes) as Point;
   },
+  assumePoint(bytes) {
+    if (bytes.length !== 32) throw new ProtocolAbort("point_invalid", "Expected an Ed25519 point, 32 bytes.");
+    return new Uint8Array(bytes) as Point;
+  },
   multiplyBase(k) {
     refuseZero(k, "0*G is the identity.");
     return library().crypto_scalarmult_ed25519_base_noclamp(k) as Point;
   },
   multiplyPoint(p, k) {
     refuseZero(k, "0*P is the identity.");
-    return library().crypto_scalarmult_ed25519_noclamp(k, p) as Point;
+    return orInvalid(() => library().crypto_scalarmult_ed25519_noclamp(k, p));
   },
   sum(points) {
     let total: Uint8Array = IDENTITY;
-    for (const point of points) total = total === IDENTITY ? point : library().crypto_core_ed25519_add(total, point);
+    for (const point of points)
+      total = total === IDENTITY ? point : orInvalid(() => library().crypto_core_ed25519_add(total, point));
     if (equalBytes(total, IDENTITY)) throw new ProtocolAbort("point_identity", "A sum of points is the identity.");
     return total as Point;
   },
@@ -102,6 +107,15 @@ export const ed25519: Curve = {
 export function verifyEd25519(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
   if (signature.length !== 64 || publicKey.length !== 32) return false;
   return library().crypto_sign_verify_detached(signature, message, publicKey);
+}
+
+/** libsodium looks again at each point that it multiplies or adds; only one that was assumed can fail that. */
+function orInvalid(operation: () => Uint8Array): Point {
+  try {
+    return operation() as Point;
+  } catch (cause) {
+    throw new ProtocolAbort("point_invalid", "An assumed point is none.", { cause });
+  }
 }
 
 function refuseZero(k: Scalar, why: string): void {

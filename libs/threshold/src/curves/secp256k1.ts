@@ -69,11 +69,9 @@ export const secp256k1: Curve = {
     return bigEndian(invert(BigInt(`0x${Buffer.from(a).toString("hex")}`), ORDER));
   },
 
-  decodePoint(bytes) {
-    if (bytes.length !== 33 || !libsecp256k1().publicKeyVerify(bytes))
-      throw new ProtocolAbort("point_invalid", "Expected a compressed secp256k1 point, 33 bytes.");
-    return new Uint8Array(bytes) as Point;
-  },
+  decodePoint,
+  // The group has prime order and parsing is cheap: there is nothing to leave out.
+  assumePoint: decodePoint,
   multiplyBase(k) {
     refuseZero(k, "0*G is the identity.");
     return libsecp256k1().publicKeyCreate(k, true) as Point;
@@ -93,6 +91,12 @@ export const secp256k1: Curve = {
   negatePoint: (p) => libsecp256k1().publicKeyNegate(p, true) as Point,
   equalPoints: equalBytes,
 };
+
+function decodePoint(bytes: Uint8Array): Point {
+  if (bytes.length !== 33 || !libsecp256k1().publicKeyVerify(bytes))
+    throw new ProtocolAbort("point_invalid", "Expected a compressed secp256k1 point, 33 bytes.");
+  return new Uint8Array(bytes) as Point;
+}
 
 /**
  * The addon takes no zero and returns none. Branching on it tells that a scalar is zero, which a secret one is with

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { concatBytes, u16be } from "@countersign/bytes";
 import { signMessage } from "@countersign/mesh";
+import { ed25519 as nobleEd } from "@noble/curves/ed25519.js";
 import type { Scalar } from "../curves/curve.ts";
 import { prepareCurves } from "../curves/prepare-curves.ts";
 import type { PartyIndex, SignedMessage } from "../delivery.ts";
@@ -250,6 +251,25 @@ test("a party whose signed commitments are no points is convicted by its message
   const abort = fault(session, partials, { code: "commitment_invalid", culprits: [2] });
 
   assert.ok(convicts(caseOf(session), accusationOf(abort)));
+});
+
+test("a party whose signed commitment has a part of small order is convicted by its message", async () => {
+  const torsion = nobleEd.Point.fromHex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a");
+  const torsioned = nobleEd.Point.BASE.multiply(5n).add(torsion).toBytes();
+  for (const place of [0, 1]) {
+    const { session, partials } = await givenPartials(ED25519);
+    const honest = of(partials, 1).commitments[1]?.body;
+    assert.ok(honest);
+    const body = new Uint8Array(honest);
+    body.set(torsioned, 2 + 32 * place);
+    const bad = signedCommit(session, 2, body);
+    for (const [party, { commitments }] of partials)
+      change(session, partials, party, { commitments: [commitments[0] ?? bad, bad] });
+
+    const abort = fault(session, partials, { code: "commitment_invalid", culprits: [2] });
+
+    assert.ok(convicts(caseOf(session), accusationOf(abort)));
+  }
 });
 
 describe("an orchestrator that lies or errs frames nobody", () => {

@@ -2,7 +2,7 @@ import type { Scalar } from "../curves/curve.ts";
 import { ProtocolAbort } from "../errors.ts";
 import { type Binding, bind } from "./binding.ts";
 import type { CombineOptions } from "./combine-options.ts";
-import { decodeCommitment } from "./commitments.ts";
+import { assumeCommitment } from "./commitments.ts";
 import { findFault } from "./find-fault.ts";
 import { verifySignature } from "./gate.ts";
 import { checkQuorum } from "./quorum.ts";
@@ -42,7 +42,8 @@ function combineUnchecked(options: CombineOptions, key: SigningKey): SchnorrSign
     const commitments = parties.map((party, place) => {
       const message = first?.commitments[place];
       if (message === undefined) throw new ProtocolAbort("partial_invalid", `No commitments of party ${party}.`);
-      return decodeCommitment(key.suite, party, message, itemIndex);
+      // Not their order: a commitment off the prime-order group makes an R that no gate accepts, and then findFault names it.
+      return assumeCommitment(key.suite, party, message, itemIndex);
     });
     const responses = parties.map((party) => key.suite.curve.decodeScalar(partials.get(party)?.z ?? new Uint8Array(0)));
     return aggregate(key, bind(key, item.message, commitments), responses);

@@ -43,16 +43,36 @@ export function decodeCommitment(
   message: SignedMessage,
   itemIndex: number,
 ): Commitment {
+  return readCommitment(suite.curve.pointSize, suite.curve.decodePoint, { party, message, itemIndex });
+}
+
+/**
+ * `decodeCommitment` without the check of the points' order, for a combiner: what it computes from them is released only if the
+ * strictest verifiers accept it. Raises `commitment_invalid` likewise.
+ */
+export function assumeCommitment(
+  suite: Suite,
+  party: PartyIndex,
+  message: SignedMessage,
+  itemIndex: number,
+): Commitment {
+  return readCommitment(suite.curve.pointSize, suite.curve.assumePoint, { party, message, itemIndex });
+}
+
+function readCommitment(
+  size: number,
+  pointOf: (bytes: Uint8Array) => Point,
+  place: { readonly party: PartyIndex; readonly message: SignedMessage; readonly itemIndex: number },
+): Commitment {
+  const { party, message, itemIndex } = place;
   const { body } = message;
-  const { curve } = suite;
-  const size = curve.pointSize;
   const itemCount = commitmentCount(body);
   const offset = COUNT_BYTES + itemIndex * 2 * size;
   if (itemIndex >= itemCount || body.length !== COUNT_BYTES + itemCount * 2 * size)
     throw invalid(party, message, `${body.length} bytes for ${itemCount} items, without item ${itemIndex}`);
   try {
-    const D = curve.decodePoint(body.subarray(offset, offset + size));
-    const E = curve.decodePoint(body.subarray(offset + size, offset + 2 * size));
+    const D = pointOf(body.subarray(offset, offset + size));
+    const E = pointOf(body.subarray(offset + size, offset + 2 * size));
     return { party, D, E };
   } catch (cause) {
     if (!(cause instanceof ProtocolAbort)) throw cause;

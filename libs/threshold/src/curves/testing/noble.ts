@@ -76,6 +76,7 @@ function pointsOf<P extends ReferencePoint<P>>(
         throw new ProtocolAbort("point_invalid", "Not a valid point.", { cause });
       }
     },
+    assumePoint: (bytes: Uint8Array) => new Uint8Array(bytes) as Point,
     multiplyBase: (k: Scalar) => encode(base.multiplyUnsafe(nonZero(k))),
     multiplyPoint: (p: Point, k: Scalar) => encode(decode(p).multiplyUnsafe(nonZero(k))),
     sum: (points: readonly Point[]) => encode(points.map(decode).reduce((a, b) => a.add(b))),
