@@ -30,11 +30,6 @@ type Point = {
   equals(other: Point): boolean;
 };
 
-/** Size of a point's encoding, bytes. */
-export function pointSize(scheme: Statement["scheme"]): number {
-  return scheme === "EdDSA" ? 32 : 33;
-}
-
 /** Whether a complete signature (64 bytes) is on the statement. */
 export function isSignatureOn(statement: Statement, signature: Uint8Array): boolean {
   const { scheme, polynomial, message } = statement;
@@ -50,14 +45,17 @@ export interface Package {
   readonly parties: readonly number[];
   readonly nonces: ReadonlyMap<number, Point>;
   readonly R: Point;
+  /** With the sign that every share has under the key. */
   readonly challenge: bigint;
+  /** c times the key's tweak: joins the sum of all shares once. */
+  readonly addend: bigint;
 }
 
 /** Forms the package that honest parties sign in (RFC 9591, sections 4.4 to 4.6). */
 export function packageOf(statement: Statement, list: readonly NoncePair[]): Package {
   const { message, scheme } = statement;
   const { order, decode, encodeScalar, H1, H2, H4, H5 } = ARITHMETIC[scheme];
-  const { point: P, sign } = keyOf(statement);
+  const { point: P, sign, addend } = keyOf(statement);
   const encoded = list.flatMap(({ party, D, E }) => [encodeScalar(BigInt(party)), D, E]);
   const prefix = joined(P.toBytes(), H4(message), H5(joined(...encoded)));
   const nonces = new Map(
@@ -67,8 +65,9 @@ export function packageOf(statement: Statement, list: readonly NoncePair[]): Pac
     }),
   );
   const R = [...nonces.values()].reduce((sum, nonce) => sum.add(nonce));
-  const challenge = mod(H2(R.toBytes(), P.toBytes(), message) * sign, order);
-  return { statement, parties: list.map(({ party }) => party), nonces, R, challenge };
+  const c = H2(R.toBytes(), P.toBytes(), message);
+  const parties = list.map(({ party }) => party);
+  return { statement, parties, nonces, R, challenge: mod(c * sign, order), addend: mod(c * addend, order) };
 }
 
 /** Whether z is the party's share of a signature on the package's statement (RFC 9591, section 5.4). */
@@ -87,6 +86,20 @@ export function isShareIn(
   return base.multiplyUnsafe(decodeScalar(z)).equals(nonce.add(Y.multiplyUnsafe(weight)));
 }
 
+/** The signature that shares add up to: 64 bytes, valid only if they are the shares of this package. */
+export function signatureOf({ statement, R, addend }: Package, shares: readonly Uint8Array[]): Uint8Array {
+  const { scheme } = statement;
+  const { order, encodeScalar, decodeScalar } = ARITHMETIC[scheme];
+  const sum = shares.reduce((total, share) => mod(total + decodeScalar(share), order), addend);
+  return joined(scheme === "Schnorr" ? R.toBytes().slice(1) : R.toBytes(), encodeScalar(sum));
+}
+
+/** Reads the body of a commit message for one item: two bytes of count, then D and E. */
+export function noncePair(scheme: Statement["scheme"], party: number, body: Uint8Array): NoncePair {
+  const size = scheme === "EdDSA" ? 32 : 33;
+  return { party, D: body.slice(2, 2 + size), E: body.slice(2 + size, 2 + 2 * size) };
+}
+
 /** Whether t of the shares, whichever t, are shares of the key: interpolated at 0 they give the secret of its public point. */
 export function isSharedBy(
   scheme: Statement["scheme"],
@@ -102,19 +115,19 @@ export function isSharedBy(
   return base.multiplyUnsafe(secret).equals(decode(publicKey));
 }
 
-/** P of the challenge and the sign that every share has under it: taproot's output key with even y (BIP-341), or the key itself. */
-function keyOf({ scheme, polynomial, merkleRoot }: Statement): { point: Point; sign: bigint } {
+/** P of the challenge, the sign that every share has under it, and the tweak: taproot's output key with even y (BIP-341), or the key itself. */
+function keyOf({ scheme, polynomial, merkleRoot }: Statement): { point: Point; sign: bigint; addend: bigint } {
   const { base, decode } = ARITHMETIC[scheme];
   const [internal] = polynomial;
   if (internal === undefined) throw new Error("A key has a polynomial.");
   const start = decode(internal);
-  if (scheme === "EdDSA") return { point: start, sign: 1n };
+  if (scheme === "EdDSA") return { point: start, sign: 1n, addend: 0n };
   const even = start.toBytes()[0] === 3 ? start.negate() : start;
   const tweak = BigInt(`0x${Buffer.from(tagged("TapTweak", even.toBytes().slice(1), merkleRoot)).toString("hex")}`);
   const output = even.add(base.multiplyUnsafe(tweak));
   const isOdd = output.toBytes()[0] === 3;
   const sign = (internal[0] === 3) === isOdd ? 1n : -1n;
-  return { point: isOdd ? output.negate() : output, sign };
+  return { point: isOdd ? output.negate() : output, sign, addend: isOdd ? -tweak : tweak };
 }
 
 function lagrange(parties: readonly number[], party: number, order: bigint): bigint {

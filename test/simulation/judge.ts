@@ -9,9 +9,9 @@ import {
   isShareIn,
   isSignatureOn,
   type NoncePair,
+  noncePair,
   type Package,
   packageOf,
-  pointSize,
   type Statement,
 } from "./frost-arithmetic.ts";
 import type { Departure, Release, Witness } from "./witness.ts";
@@ -114,6 +114,7 @@ export class Judge {
   /** Judges what the nodes hold, and throws the first violation of the history. */
   conclude(nodes: readonly NodeRecords[]): void {
     this.#judgeAudit(nodes);
+    this.#judgePackages();
     this.#judgeKeys(nodes);
     const [first] = this.#violations;
     if (first !== undefined) throw new Error(`${first} (${this.#violations.length} violations in all)`);
@@ -214,6 +215,17 @@ export class Judge {
       this.#require(count <= this.#terms.attemptsMax, `Party and approval ${place} had ${count} attempts.`);
   }
 
+  /** Parties that released shares in one session signed in one package: nobody was told another story (I2). */
+  #judgePackages(): void {
+    const packages = new Map<string, string>();
+    for (const { session, packageHash } of this.#committed.values()) {
+      if (packageHash === undefined) continue;
+      const isOne = (packages.get(session) ?? packageHash) === packageHash;
+      this.#require(isOne, `Parties signed in different packages of session ${session} (I2).`);
+      packages.set(session, packageHash);
+    }
+  }
+
   /** I4 and I5: one key per approval at all nodes, and every t of them hold it. */
   #judgeKeys(nodes: readonly NodeRecords[]): void {
     const made = new Map<string, string>();
@@ -227,6 +239,8 @@ export class Judge {
         const key = `${keyId} ${hex(publicPart)}`;
         this.#require((made.get(hex(c)) ?? key) === key, `One approval made two keys ${keyId} at the nodes (I4).`);
         made.set(hex(c), key);
+        const holders = nodes.filter((node) => node.keys.has(keyId)).length;
+        this.#require(holders === nodes.length, `${holders} nodes hold key ${keyId} and the others never will (I5).`);
       }
     for (const [keyId, key] of this.#keys) {
       const holders = nodes.flatMap(({ party, keys }) => {
@@ -287,12 +301,6 @@ function readApproval({ method, path, payload, expiresAtMs }: Evidence): Approva
 
 function schemeOf(key: CertifiedKey): Statement["scheme"] {
   return key.package.suite === "FROST-ED25519-SHA512-v1" ? "EdDSA" : "Schnorr";
-}
-
-/** Body of a commit message: two bytes of count, then D and E. */
-function noncePair(scheme: Statement["scheme"], party: number, body: Uint8Array): NoncePair {
-  const size = pointSize(scheme);
-  return { party, D: body.slice(2, 2 + size), E: body.slice(2 + size, 2 + 2 * size) };
 }
 
 function encoded({ package: key }: CertifiedKey): string {

@@ -1,4 +1,5 @@
 import { runHistory } from "./run-history.ts";
+import { runHostileHistory } from "./run-hostile-history.ts";
 
 /** What a seed came to, in numbers. */
 export type Figures = Readonly<Record<string, number>>;
@@ -9,6 +10,7 @@ export const SCENARIOS = {
     const { fingerprint: _, ...figures } = await runHistory(seed);
     return figures;
   },
+  hostile: (seed: number): Promise<Figures> => runHostileHistory(seed),
 };
 
 export type ScenarioName = keyof typeof SCENARIOS;
