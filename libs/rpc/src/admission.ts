@@ -1,5 +1,10 @@
 import type { CountersignError } from "@countersign/errors";
-import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+} from "@grpc/grpc-js";
 import { rpcError } from "./errors.ts";
 import { type Identity, identityOf, type Role } from "./identity.ts";
 import type { RpcLimits } from "./limits.ts";
@@ -67,11 +72,7 @@ export class Admission {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, deliver) => {
-            const verdict = this.#judge(
-              definition.path,
-              metadata,
-              call.getAuthContext().sslPeerCertificate?.subjectaltname,
-            );
+            const verdict = this.#judge(definition.path, metadata, certifiedNames(call));
             if ("refusal" in verdict) return call.sendStatus(toStatus(verdict.refusal));
             admitted = this.#admit(definition.path, metadata, verdict, Number(call.getDeadline()), (error) =>
               call.sendStatus(toStatus(error)),
@@ -220,6 +221,26 @@ export class AdmittedCall implements CallContext {
 
 /** grpc-js counts the deadline from the same header, a few milliseconds earlier. */
 const DEADLINE_SLACK_MS = 20;
+
+/** Names in the certificate that each connection was made with: a connection's certificate never changes under TLS 1.3. */
+const namesByConnection = new WeakMap<object, string>();
+
+/** Subject alternative names of the caller. grpc-js describes the whole certificate for every call, at 0.1 ms; once is enough. */
+function certifiedNames(call: ServerInterceptingCallInterface): string | undefined {
+  const connection = connectionOf(call);
+  const known = connection && namesByConnection.get(connection);
+  if (known !== undefined) return known;
+  const names = call.getAuthContext().sslPeerCertificate?.subjectaltname;
+  if (connection !== undefined && names !== undefined) namesByConnection.set(connection, names);
+  return names;
+}
+
+/** The call's connection, by a field of grpc-js's own; undefined, and the names are asked for anew, should it ever be gone. */
+function connectionOf(call: object): object | undefined {
+  const stream: unknown = Reflect.get(call, "stream");
+  const connection = typeof stream === "object" && stream !== null ? Reflect.get(stream, "session") : undefined;
+  return typeof connection === "object" && connection !== null ? connection : undefined;
+}
 
 function keyOf(caller: Identity): string {
   return `${caller.role}/${caller.name}`;

@@ -6,7 +6,7 @@ import { connect as tlsConnect } from "node:tls";
 import type { Identity } from "./identity.ts";
 import { serveRpc } from "./server.ts";
 import { createAuthority } from "./testing/certificates.ts";
-import { ORCHESTRATOR, probeNetwork, SIGNER } from "./testing/network.ts";
+import { ORCHESTRATOR, type ProbeHandlers, probeNetwork, SIGNER } from "./testing/network.ts";
 import { refused } from "./testing/refused.ts";
 
 test("a handler learns the caller's identity from its certificate", async (t) => {
@@ -21,6 +21,24 @@ test("a handler learns the caller's identity from its certificate", async (t) =>
   await client.echo({});
 
   assert.deepEqual(caller, ORCHESTRATOR);
+});
+
+test("callers of several connections at once are told apart at every call", async (t) => {
+  const names: string[] = [];
+  const handlers: Partial<ProbeHandlers> = {
+    echo: async (request, { caller }) => {
+      names.push(caller.name);
+      return request;
+    },
+  };
+  const { client: first, connect, authority } = await probeNetwork(t, handlers);
+  const second = connect({ tls: await authority.issue({ ...ORCHESTRATOR, name: "second" }) });
+  const foreign = connect({ tls: await authority.issue({ ...ORCHESTRATOR, deploymentId: "other" }) });
+
+  for (const client of [first, second, first, second]) await client.echo({});
+  for (let call = 0; call < 2; call++) await refused(foreign.echo({}), "rpc_unauthenticated");
+
+  assert.deepEqual(names, ["first", "second", "first", "second"]);
 });
 
 test("a caller of another authority gets no connection", async (t) => {

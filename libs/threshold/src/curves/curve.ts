@@ -48,7 +48,8 @@ export interface Curve {
   decodePoint(bytes: Uint8Array): Point;
   /**
    * Takes an encoding for a point without asking whether it is one of prime order, for results that are judged as a whole before
-   * anything depends on them. Raises `point_invalid` for what has not even the form; `multiplyPoint` and `sum` raise it later.
+   * anything depends on them. Raises `point_invalid` for what has not even the form; `multiplyPoint` and `sum` raise it for what
+   * is off the curve. A part of small order can come through `sum`.
    */
   assumePoint(bytes: Uint8Array): Point;
   /** k*G in constant time; raises `scalar_zero` for 0. */
