@@ -238,7 +238,9 @@ describe("coordination in Redis alone", () => {
     try {
       const held = await coordination.acquire("request", LONG_MS);
       own.freeze();
-      const unfenced = await coordination.acquire("request", LONG_MS);
+      const call = coordination.acquire("request", LONG_MS);
+      // Many times the command timeout, and far below what a client waits by itself.
+      const unfenced = await Promise.race([call, pause(10_000, undefined, { ref: false })]);
       await held?.release();
       const messages = told.map(({ message }) => message);
       own.thaw();
