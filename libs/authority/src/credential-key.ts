@@ -36,6 +36,11 @@ export class CredentialKey {
     return hex(sha256(this.spki));
   }
 
+  /** The 32 bytes of an Ed25519 key; nothing for other algorithms. */
+  get ed25519(): Uint8Array | undefined {
+    return this.algorithm === "Ed25519" ? this.spki.slice(ED25519_SPKI_PREFIX.length) : undefined;
+  }
+
   /** Whether the signature is over exactly these bytes: Ed25519 raw, or ECDSA over SHA-256 in DER. */
   verify(data: Uint8Array, signature: Uint8Array): boolean {
     switch (this.algorithm) {

@@ -46,7 +46,7 @@ test("a descriptor is read into its parts", () => {
       [3, "node-3", "ap-south"],
     ],
   );
-  assert.deepEqual(at(nodes, 1).identityKey, rawPublicKey(seededKey(2)));
+  assert.deepEqual(at(nodes, 1).identityKey, rawPublicKey(seededKey(12)));
   assert.equal(at(nodes, 2).natsKey, natsUserText(rawPublicKey(seededKey(53))));
   assert.deepEqual(
     operators.map(({ nodeId }) => nodeId),
@@ -81,7 +81,7 @@ test("fewer than two and more than 32 nodes are refused", () => {
       index: place + 1,
       id: `node-${place + 1}`,
       region: "eu",
-      identityKey: hex(rawPublicKey(seededKey(place + 1))),
+      identityKey: hex(rawPublicKey(seededKey(place + 11))),
       natsKey: natsUserText(rawPublicKey(seededKey(place + 51))),
     });
     const operator = (place: number) => ({
@@ -202,6 +202,21 @@ test("a node id, NATS key or signing key used twice is refused", () => {
     "descriptor_invalid",
     "both",
   );
+});
+
+test("one key in two roles is refused, whatever its spelling: a hostile bus chooses what an nkey signs", () => {
+  const identity = (d: DescriptorJson) => Buffer.from(at(d.nodes, 0).identityKey, "hex");
+  const roles: Record<string, (d: DescriptorJson) => unknown> = {
+    "identity and own NATS key": (d) => Object.assign(at(d.nodes, 0), { natsKey: natsUserText(identity(d)) }),
+    "identity and another's NATS key": (d) => Object.assign(at(d.nodes, 1), { natsKey: natsUserText(identity(d)) }),
+    "operator and NATS key": (d) => Object.assign(at(d.operators, 2), { publicKey: hex(rawPublicKey(seededKey(51))) }),
+    "credential and identity": (d) => withCredential(d, 11),
+    "credential and NATS key": (d) => withCredential(d, 52),
+    "credential and operator": (d) => withCredential(d, 103),
+  };
+  const withCredential = (d: DescriptorJson, seed: number) =>
+    Object.assign(d.organisation, { credentialKey: base64url(spkiOf(seededKey(seed))) });
+  for (const [name, bend] of Object.entries(roles)) refused(bent(bend), "descriptor_invalid", name);
 });
 
 test("every node has one operator, in the nodes' order", () => {

@@ -77,7 +77,7 @@ export function parseDescriptor(file: Uint8Array): Descriptor {
   });
   const organisation = readOrganisation(members.object("organisation"));
   members.finish();
-  requireDistinct(nodes, operators);
+  requireDistinct(nodes, operators, organisation);
   return { version: 1, deploymentId, threshold, nodes, operators, organisation, hash: descriptorHash(file) };
 }
 
@@ -125,14 +125,26 @@ function primeOrderKey(members: JsonMembers, name: string, field: string): Uint8
   return key;
 }
 
-/** A name or key used twice would let one holder act as two: as two nodes, or as node and operator. */
-function requireDistinct(nodes: readonly DescriptorNode[], operators: readonly DescriptorOperator[]): void {
+/**
+ * A name or key used twice would let one holder act as two. Keys of all roles count together: a NATS client signs whatever nonce
+ * a server it does not trust sends, so a node's nkey that is also an identity, an operator's key or the credential would let a
+ * hostile bus collect that other role's signatures.
+ */
+function requireDistinct(
+  nodes: readonly DescriptorNode[],
+  operators: readonly DescriptorOperator[],
+  { credentialKey }: DescriptorOrganisation,
+): void {
   const ids = nodes.map(({ id }) => id);
-  const natsKeys = nodes.map(({ natsKey }) => natsKey);
-  const keys = [...nodes.map(({ identityKey }) => identityKey), ...operators.map(({ publicKey }) => publicKey)];
-  const texts = keys.map((key) => Buffer.from(key).toString("hex"));
+  const keys = [
+    ...nodes.flatMap(({ identityKey, natsKey }) => [identityKey, natsUserKey(natsKey) ?? []]),
+    ...operators.map(({ publicKey }) => publicKey),
+    credentialKey.ed25519 ?? [],
+  ];
+  const texts = keys.filter(({ length }) => length > 0).map((key) => Buffer.from(key).toString("hex"));
   if (new Set(ids).size !== ids.length) throw invalid("Two nodes of the descriptor have the same id.");
-  if (new Set(natsKeys).size !== natsKeys.length) throw invalid("Two nodes of the descriptor have the same NATS key.");
   if (new Set(texts).size !== texts.length)
-    throw invalid("Two nodes or operators of the descriptor have the same key.");
+    throw invalid(
+      "Two of the descriptor's keys are the same: identity, NATS and operator keys and the credential's are one each.",
+    );
 }

@@ -22,7 +22,7 @@ export function descriptorJson(spki: Uint8Array) {
       index: place + 1,
       id: `node-${place + 1}`,
       region,
-      identityKey: hex(rawPublicKey(seededKey(place + 1))),
+      identityKey: hex(rawPublicKey(seededKey(place + 11))),
       natsKey: natsUserText(rawPublicKey(seededKey(place + 51))),
     })),
     operators: regions.map((_, place) => ({
