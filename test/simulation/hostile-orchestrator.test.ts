@@ -24,7 +24,7 @@ const STOPPED_BY = [
 ];
 
 test("whatever a hostile orchestrator tells the signers, with the bus and a member in its hands, it obtains nothing that was not approved", async (t) => {
-  const seeds = seedsToRun({ count: 400, countAll: 4_000 });
+  const seeds = seedsToRun({ count: 300, countAll: 4_000 });
 
   const total = await runSeeds("hostile", seeds);
 
