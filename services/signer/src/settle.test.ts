@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { apply } from "@countersign/authority";
 import { sha256, utf8 } from "@countersign/bytes";
-import { verifyRenunciation } from "@countersign/threshold";
+import { renunciationStatement, verifyRenunciation } from "@countersign/threshold";
 import type { CertifiedKey } from "@countersign/wire";
 import { generate } from "./generate.ts";
 import { encodePackage } from "./key-record.ts";
 import { Sessions } from "./sessions.ts";
-import { keyState, renounce, settleByCertificate } from "./settle.ts";
+import { keyState, renounce, settleByCertificate, settleByRenunciations } from "./settle.ts";
 import { status } from "./status.ts";
 import { TestNetwork } from "./testing/test-network.ts";
 
@@ -20,18 +20,18 @@ before(async () => {
   other = await TestNetwork.start();
   key = await network.createKey();
   sessionId = (await network.at(1).node.vault.keyFacts(key.package.keyId))?.sessionId ?? new Uint8Array(0);
-  await stageElsewhere();
+  await stageElsewhere(1);
 });
 after(() => {
   network.stop();
   other.stop();
 });
 
-/** Gives node 1 of the second network, which has the same identities, its share of the key as staged. */
-async function stageElsewhere(): Promise<void> {
-  const { facts, secret } = await network.at(1).node.vault.openKey(key.package.keyId);
+/** Gives a node of the second network, which has the same identities, its share of the key as staged. */
+async function stageElsewhere(party: number): Promise<void> {
+  const { facts, secret } = await network.at(party).node.vault.openKey(key.package.keyId);
   const { acknowledgement, state: _, ...record } = facts;
-  await other.at(1).node.vault.stageKey({ ...record, secret }, acknowledgement);
+  await other.at(party).node.vault.stageKey({ ...record, secret }, acknowledgement);
 }
 
 test("a key that all nodes acknowledged is active at each, with the same package and certificate", async () => {
@@ -189,4 +189,50 @@ test("status tells who the node is, what it holds, whom it sees and where its lo
   assert.deepEqual(shown.auditHead, hash);
   assert.deepEqual(deploymentHead, apply(network.descriptor).deploymentHead);
   assert.deepEqual(organisationHead, deploymentHead);
+});
+
+/** What a node promises about a session of the key, with its real signature. */
+function promiseOf(party: number, of = sessionId) {
+  const { identity } = other.at(party).node;
+  const statement = renunciationStatement(other.descriptor.deploymentId, key.package.keyId, of);
+  return { party, sessionId: of, signature: identity.sign(statement) };
+}
+
+test("a staged share leaves on the promises of t other nodes for its session, and on nothing less", async () => {
+  await stageElsewhere(2);
+  const { node } = other.at(2);
+  const { keyId } = key.package;
+  const [first, third] = [promiseOf(1), promiseOf(3)];
+  const elsewhere = sha256(utf8("another session"));
+  const bad = {
+    "no promise": [],
+    "fewer than t": [first],
+    "one node twice": [first, first],
+    "its own": [first, promiseOf(2)],
+    "of another session": [first, { ...third, sessionId: elsewhere }],
+    "signed for another session": [first, { ...promiseOf(3, elsewhere), sessionId }],
+    "signed by another node": [first, { ...first, party: 3 }],
+    "of no node": [first, { ...third, party: 4 }],
+  };
+
+  for (const [what, promises] of Object.entries(bad))
+    await assert.rejects(settleByRenunciations(node, keyId, promises), { code: "key_settled" }, what);
+  const sessions = [promiseOf(1, elsewhere), promiseOf(3, elsewhere)];
+  await assert.rejects(settleByRenunciations(node, keyId, sessions), { code: "share_session_differs" });
+  assert.equal((await keyState(node, keyId))?.state, "staged");
+
+  const gone = await settleByRenunciations(node, keyId, [first, third]);
+
+  assert.equal(gone, undefined);
+  await assert.rejects(stageElsewhere(2), { code: "session_renounced" }, "the session stays given up");
+});
+
+test("an active key leaves on no promise", async () => {
+  const { node } = network.at(2);
+  // Both networks have the same identities.
+  const promises = [promiseOf(1), promiseOf(3)];
+
+  await assert.rejects(settleByRenunciations(node, key.package.keyId, promises), { code: "share_active" });
+
+  assert.equal((await keyState(node, key.package.keyId))?.state, "active");
 });
