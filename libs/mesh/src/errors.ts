@@ -83,6 +83,12 @@ export const meshErrors = {
     grpc: "PERMISSION_DENIED",
     meaning: "The bus does not let this participant publish or subscribe on a subject.",
   },
+  wire_message_unsent: {
+    kind: "outage",
+    http: 503,
+    grpc: "UNAVAILABLE",
+    meaning: "A message could not be handed to the bus, which takes none of its length; it counts as lost.",
+  },
   wire_seed_invalid: {
     kind: "refusal",
     http: 500,

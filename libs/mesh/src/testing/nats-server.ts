@@ -37,12 +37,13 @@ export class TestNatsServer implements AsyncDisposable {
     return `nats://127.0.0.1:${this.#port}`;
   }
 
-  /** Starts it again, with other participants if they are given. */
-  async restart(participants: Participants = this.#participants): Promise<void> {
+  /** Starts it again, with other participants or a smaller bound of messages if they are given. */
+  async restart(participants: Participants = this.#participants, { maxPayload = 0 } = {}): Promise<void> {
     await this.stop();
     const file = join(this.#folder, "nats.conf");
     const listen = { host: "127.0.0.1", port: this.#port, portsFolder: this.#folder };
-    await writeFile(file, natsConfiguration({ ...participants, ...listen }));
+    const text = natsConfiguration({ ...participants, ...listen });
+    await writeFile(file, maxPayload === 0 ? text : text.replace(/max_payload: \d+/, `max_payload: ${maxPayload}`));
     const child = spawn("nats-server", ["-c", file], {
       stdio: "ignore",
       env: { PATH: `${process.env["PATH"]}:/usr/sbin` },

@@ -30,7 +30,7 @@ export interface NatsOptions {
   readonly name: string;
   /** PEM texts. Default: no certificate of our own, and TLS only if the server demands it. */
   readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string };
-  /** Told about refusals of the server while connected. Default: nobody; they are counted either way. */
+  /** Told about refusals of the server while connected, a few a minute. Default: nobody; all are counted. */
   readonly onProblem?: (problem: CountersignError) => void;
   /** Bounds the first connection; afterwards the wire reconnects until it is closed. */
   readonly signal: AbortSignal;

@@ -4,6 +4,7 @@ import type { CountersignError } from "@countersign/errors";
 import { errors, type NatsConnection, type Subscription } from "@nats-io/transport-node";
 import { systemClock } from "../clock.ts";
 import { meshError } from "../errors.ts";
+import { RateLimit } from "../rate-limit.ts";
 import { Outbox } from "./outbox.ts";
 import type { Wire, WireHandler } from "./wire.ts";
 
@@ -15,12 +16,14 @@ const ACKNOWLEDGE_EVERY_BYTES = 262_144;
 const RESUBSCRIBE_PAUSE_MS = 500;
 /** How long closing waits for what was just published to leave. */
 const CLOSE_FLUSH_MS = 500;
+/** Problems told to `onProblem`; the counters have all. A hostile server can raise thousands a second, each a line of the log. */
+const PROBLEM_LIMIT = { burst: 8, perSecond: 0.1 };
 
 /** What a wire over NATS counted since it was connected. */
 export interface NatsCounters {
   /** Connections after the first. */
   reconnects: number;
-  /** Messages not sent because a bound was reached while the bus was away or did not read. */
+  /** Messages not sent because a bound was reached while the bus was away or did not read, or because the bus takes smaller ones. */
   discarded: number;
   /** Publishes and subscriptions that the server refused. */
   refused: number;
@@ -32,6 +35,7 @@ export class NatsWire implements Wire {
   readonly #connection: NatsConnection;
   readonly #seed: Secret;
   readonly #onProblem: (problem: CountersignError) => void;
+  readonly #problems = new RateLimit(systemClock, PROBLEM_LIMIT);
   readonly #closed = new AbortController();
   readonly #outbox = new Outbox(systemClock, () => {
     this.counters.discarded++;
@@ -71,7 +75,16 @@ export class NatsWire implements Wire {
       this.counters.discarded++;
       return;
     }
-    this.#connection.publish(subject, bytes);
+    try {
+      this.#connection.publish(subject, bytes);
+    } catch (cause) {
+      // The server decides how long messages may be and may change its mind at any time. Callers are timers and receive
+      // handlers: what leaves this function there would end the process, and with it every other session.
+      this.counters.discarded++;
+      const text = `The bus takes no message of ${bytes.length} bytes on ${subject}.`;
+      this.#report(meshError("wire_message_unsent", text, { cause }));
+      return;
+    }
     this.#unacknowledged += bytes.length;
     if (this.#unacknowledged >= ACKNOWLEDGE_EVERY_BYTES && !this.#isAcknowledging) void this.#acknowledge();
   }
@@ -125,7 +138,11 @@ export class NatsWire implements Wire {
     if (!(error instanceof errors.PermissionViolationError)) return;
     this.counters.refused++;
     const text = `The bus refuses to let this participant ${error.operation === "publish" ? "publish" : "subscribe"}.`;
-    this.#onProblem(meshError("wire_permission_denied", text, { cause: error }));
+    this.#report(meshError("wire_permission_denied", text, { cause: error }));
+  }
+
+  #report(problem: CountersignError): void {
+    if (this.#problems.take()) this.#onProblem(problem);
   }
 
   async #acknowledge(): Promise<void> {

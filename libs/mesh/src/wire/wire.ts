@@ -6,7 +6,7 @@ export type WireHandler = (subject: string, bytes: Uint8Array) => void;
  * sealed end to end. Implementations: `connectNats`, `SimulatedNetwork`.
  */
 export interface Wire {
-  /** Sends without waiting and without a promise of arrival; does nothing once closed. */
+  /** Sends without waiting and without a promise of arrival; does nothing once closed. Never throws. */
   publish(subject: string, bytes: Uint8Array): void;
   /**
    * Subscribes; resolves once the bus has taken the subscription, with the function that ends it. Rejects with
