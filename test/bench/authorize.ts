@@ -1,6 +1,6 @@
 import { authorize } from "@countersign/authority";
 import { makeDeployment, randomMessage } from "./deployment.ts";
-import { cpuMs, type Plan, repeat } from "./plan.ts";
+import { cpuMs, type Plan, repeat, warmUp } from "./plan.ts";
 import type { RecordSamples } from "./rows.ts";
 
 /** A key id of the right form; evidence is judged without looking the key up. */
@@ -30,7 +30,7 @@ async function measure(plan: Plan, algorithm: "Ed25519" | "P-256"): Promise<read
     cpuMs(() => {
       for (const one of evidence) authorize(one, authority, { now, seenAt: now });
     });
-  for (let k = 0; k < WARM_UP; k++) await sample();
+  await warmUp(plan, WARM_UP, sample);
   const samples = await repeat(plan, plan.quick ? { runsMax: 10, msMax: 400 } : { runsMax: 50, msMax: 2_000 }, sample);
   return samples.map((ms) => ms / CHECKS_PER_SAMPLE);
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { evidenceToWire } from "@countersign/wire";
 import { RealNetwork } from "../e2e/real-network.ts";
 import { randomMessage } from "./deployment.ts";
-import { type Plan, repeat } from "./plan.ts";
+import { type Plan, repeat, warmUp } from "./plan.ts";
 import type { RecordSamples, RowName } from "./rows.ts";
 
 /** Requests at once in the row of that name. */
@@ -61,7 +61,7 @@ class NetworkBench {
 
   async warmUp(): Promise<void> {
     const evidence = await this.#prepare(WARM_UP);
-    await this.#inFlight(evidence, IN_FLIGHT, () => this.#plan.signal.aborted);
+    await this.#inFlight(evidence, IN_FLIGHT, () => this.#isLate() || this.#plan.signal.aborted);
   }
 
   async measureLatency(record: RecordSamples): Promise<void> {
@@ -108,7 +108,7 @@ class NetworkBench {
     if (!this.#plan.wanted.has("api.eddsa.p50_ms")) return;
     const { client } = this.#network;
     const once = () => client.sign(this.#keyId, randomMessage());
-    for (let k = 0; k < 20; k++) await once();
+    await warmUp(this.#plan, 20, once);
     const bounds = this.#plan.quick ? { runsMax: 40, msMax: 2_000 } : { runsMax: 150, msMax: 6_000 };
     record("api.eddsa.p50_ms", await repeat(this.#plan, bounds, () => timed(once)));
   }
@@ -120,7 +120,7 @@ class NetworkBench {
       const request = { evidence: evidenceToWire(evidence) };
       return timed(() => this.#network.orchestratorClient().createKey(request, { deadlineMs: CREATE_MS }));
     };
-    for (let k = 0; k < 3; k++) await once();
+    await warmUp(this.#plan, 3, once);
     const bounds = this.#plan.quick ? { runsMax: 10, msMax: 2_000 } : { runsMax: 40, msMax: 6_000 };
     record("network.keygen.p50_ms", await repeat(this.#plan, bounds, once));
   }
@@ -137,6 +137,10 @@ class NetworkBench {
   async #sign(evidence: Prepared | undefined): Promise<void> {
     if (evidence === undefined) throw new Error("The prepared evidence is used up.");
     await this.#network.orchestratorClient().sign({ evidence }, { deadlineMs: SIGN_MS, signal: this.#plan.signal });
+  }
+
+  #isLate(): boolean {
+    return performance.now() > this.#plan.endsAt;
   }
 
   /** Keeps `lanes` requests in flight until `isOver` or the evidence is used up. A request that fails ends the measurement. */

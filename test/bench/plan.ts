@@ -6,6 +6,8 @@ export interface Plan {
   readonly quick: boolean;
   /** Rows to measure. */
   readonly wanted: ReadonlySet<RowName>;
+  /** On `performance.now()`; what is still to be measured then takes its fewest runs. */
+  readonly endsAt: number;
   /** Ctrl-C. */
   readonly signal: AbortSignal;
 }
@@ -20,6 +22,14 @@ interface Bounds {
 /** Fewest runs, however long each takes. */
 const RUNS_MIN = 3;
 
+/** Does unmeasured work `times` over, so that code is compiled and connections stand; a machine that is late gets less of it. */
+export async function warmUp(plan: Plan, times: number, work: () => Promise<unknown> | unknown): Promise<void> {
+  for (let k = 0; k < times && (k === 0 || performance.now() < plan.endsAt); k++) {
+    plan.signal.throwIfAborted();
+    await work();
+  }
+}
+
 /** Repeats a measurement until one of the bounds is reached. */
 export async function repeat(
   plan: Plan,
@@ -27,7 +37,7 @@ export async function repeat(
   measure: (run: number) => Promise<number> | number,
 ): Promise<number[]> {
   const samples: number[] = [];
-  const end = performance.now() + msMax;
+  const end = Math.min(plan.endsAt, performance.now() + msMax);
   while (samples.length < RUNS_MIN || (samples.length < runsMax && performance.now() < end)) {
     plan.signal.throwIfAborted();
     samples.push(await measure(samples.length));

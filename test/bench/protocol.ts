@@ -16,7 +16,7 @@ import {
   schnorrRounds,
   signSchnorr,
 } from "@countersign/threshold";
-import { cpuMs, type Plan, repeat } from "./plan.ts";
+import { cpuMs, type Plan, repeat, warmUp } from "./plan.ts";
 import type { RecordSamples, RowName } from "./rows.ts";
 
 const DEPLOYMENT_ID = "dep-bench";
@@ -50,7 +50,7 @@ interface Session {
 export async function measureProtocols(plan: Plan, record: RecordSamples): Promise<void> {
   await prepareCurves(rng);
   const [small, large] = [makeGroup(2, 3), makeGroup(3, 5)];
-  const bounds = plan.quick ? { runsMax: 8, msMax: 700 } : { runsMax: 40, msMax: 3_000 };
+  const bounds = plan.quick ? { runsMax: 8, msMax: 700 } : { runsMax: 40, msMax: 2_000 };
   const measure = async (row: RowName, prepare: () => Promise<() => Promise<unknown>>) => {
     if (!plan.wanted.has(row)) return;
     const once = await prepare();
@@ -58,7 +58,7 @@ export async function measureProtocols(plan: Plan, record: RecordSamples): Promi
       cpuMs(async () => {
         for (let k = 0; k < SESSIONS_PER_SAMPLE; k++) await once();
       });
-    for (let k = 0; k < WARM_UP; k++) await sample();
+    await warmUp(plan, WARM_UP, sample);
     record(
       row,
       (await repeat(plan, bounds, sample)).map((ms) => ms / SESSIONS_PER_SAMPLE),

@@ -34,7 +34,7 @@ export async function measureStore(plan: Plan, record: RecordSamples): Promise<v
 
 /** Generates keys and records what they added to each node's store, by the number of keys: one sample per node. */
 async function measureKeys(plan: Plan, scratch: string, record: RecordSamples): Promise<void> {
-  const keys = plan.quick ? 20 : 100;
+  const keys = plan.quick ? 10 : 50;
   const before = await contentsAfter(join(scratch, "empty"), async () => {});
   const after = await contentsAfter(join(scratch, "keys"), async (network) => {
     for (let k = 0; k < keys; k++) {

@@ -15,7 +15,7 @@ export const bench = defineVerb({
   notes: [
     "Figures named cpu_ms are CPU time of the code itself; network and api figures are wall time through real processes,",
     "started in a temporary folder and stopped again, so that load on the machine shows in them. Values are medians.",
-    "The last column but two compares with the targets; docs/performance.md has our own figures and what they are made of.",
+    "docs/performance.md has our own figures and what they are made of.",
     "Exit code 0 when everything was measured, whatever the figures are.",
   ].join("\n"),
   async run({ quick, only, json }, { environment, interrupted, isRoot, node, note, repository }) {
