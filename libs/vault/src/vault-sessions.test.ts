@@ -381,3 +381,25 @@ test("what a generation that never finished left is forgotten, too", () =>
 
     assert.equal(await store.count("generating/"), 0);
   }));
+
+test("a refusal is written with the next transaction, or within a second of its own, and chained like everything else", () =>
+  withVaults(async (fixture) => {
+    const vault = await fixture.open(memoryStore());
+    const refused = async () => {
+      const entries = await vault.auditEntries({ from: 1, limit: 100 });
+      return entries.filter(({ kind }) => kind === "refused").map(({ fields }) => fields["code"]);
+    };
+
+    vault.recordRefusal({ call: "sign", code: "approval_expired" });
+    const before = await refused();
+    await vault.beginSession(signing("s1", fixture));
+    const riding = await refused();
+    vault.recordRefusal({ call: "sign", code: "share_not_here" });
+    for (const run of [...fixture.timers]) run();
+    for (let turns = 0; turns < 1_000 && (await refused()).length < 2; turns++)
+      await new Promise((resolve) => setImmediate(resolve));
+
+    assert.deepEqual([before, riding], [[], ["approval_expired"]]);
+    assert.deepEqual(await refused(), ["approval_expired", "share_not_here"]);
+    assert.equal((await vault.verifyAudit()).kind, "intact");
+  }));

@@ -9,6 +9,7 @@ import { implement, serveRpc } from "@countersign/rpc";
 import { type RunningService, readSecret, readTls, type ServiceTools } from "@countersign/runtime";
 import { prepareCurves } from "@countersign/threshold";
 import { fileKek, type KekProvider, openSqliteStore, passphraseKek, Vault } from "@countersign/vault";
+import { checkAudit } from "./check-audit.ts";
 import type { SignerConfig } from "./config.ts";
 import { signerError } from "./errors.ts";
 import type { SignerNode } from "./node.ts";
@@ -19,8 +20,6 @@ import { markStore, requireStoreIfMarked } from "./store-mark.ts";
 
 /** The largest evidence is half of it. */
 const REQUEST_BYTES_MAX = 524_288;
-/** Entries that are verified in about two seconds; a longer log must not keep a node from signing for minutes. */
-const AUDIT_ENTRIES_AT_START = 250_000;
 
 const rng = (size: number): Uint8Array => new Uint8Array(randomBytes(size));
 
@@ -38,7 +37,8 @@ export async function startSigner(config: SignerConfig, tools: ServiceTools): Pr
   // Closes in reverse order: running sessions end first, because they need the bus and the vault. Also when the start fails.
   await using parts = new AsyncDisposableStack();
   const vault = parts.adopt(await openVault(config, deploymentId), (open) => open.close());
-  await checkVault(vault, config, tools);
+  await markStore(vault, markedStore(config));
+  await checkAudit(vault, { nodeId: config.nodeId, ...tools });
   const seed = await readSecret(config.nats.seed);
   const bus = await connectNats({
     servers: config.nats.servers,
@@ -117,24 +117,6 @@ async function openVault(config: SignerConfig, deploymentId: string): Promise<Va
   const kek = await openKek(config.kek);
   const store = await openSqliteStore({ path: config.store });
   return Vault.open({ store, kek, deploymentId, nodeId: config.nodeId, now: Date.now, rng });
-}
-
-/**
- * Checks that the vault is the node's own and its audit log whole, a long log beside the first work. Raises `store_lost`,
- * `audit_chain_broken`.
- */
-async function checkVault(vault: Vault, config: SignerConfig, { tasks, signal }: ServiceTools): Promise<void> {
-  await markStore(vault, markedStore(config));
-  const { index } = await vault.auditHead();
-  if (index < AUDIT_ENTRIES_AT_START) await requireIntactAudit(vault, config.nodeId, signal);
-  else tasks.run("audit log check", (stop) => requireIntactAudit(vault, config.nodeId, stop));
-}
-
-async function requireIntactAudit(vault: Vault, nodeId: string, signal: AbortSignal): Promise<void> {
-  const verdict = await vault.verifyAudit({ signal });
-  if (verdict.kind === "intact") return;
-  const text = `${verdict.reason} Nothing was changed. Keep the store of ${nodeId} for whoever investigates, and restore a backup.`;
-  throw signerError("audit_chain_broken", text, { details: { index: verdict.index } });
 }
 
 function markedStore({ nodeId, store, storeMark = `${store}.mark` }: SignerConfig) {
