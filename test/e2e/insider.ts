@@ -24,9 +24,10 @@ import { verifiesEd25519, verifiesTaproot } from "./foreign-verifiers.ts";
 import type { RealNetwork } from "./real-network.ts";
 
 /** A healthy session takes milliseconds; what is meant to fail by silence costs this much. */
-const SESSION_MS = 1_200;
-/** Generation, with room for a busy machine. */
-const CREATE_MS = 20_000;
+export const SILENCE_MS = 1_500;
+/** What is meant to end well ends long before this, also on a busy machine. */
+export const PATIENCE_MS = 10_000;
+const CREATE_MS = 30_000;
 
 /** A partial signature as it came out of a signer, with what the signer had been told. */
 export interface Release {
@@ -113,7 +114,7 @@ export class Insider {
     session: Session,
     options: { readonly deadlineMs?: number; readonly signal?: AbortSignal } = {},
   ): Promise<Answer> {
-    const { deadlineMs = SESSION_MS } = options;
+    const { deadlineMs = PATIENCE_MS } = options;
     const request = { evidence: evidenceToWire(evidence), session: sessionToWire(session) };
     const answer = await answerOf(async () => {
       const { partials } = await this.network.signerClient(party).sign(request, { ...options, deadlineMs });
@@ -126,14 +127,14 @@ export class Insider {
   }
 
   /** Asks one signer to take part in generating a key. */
-  generate(party: number, evidence: Evidence, session: Session, deadlineMs = SESSION_MS): Promise<Answer> {
+  generate(party: number, evidence: Evidence, session: Session, deadlineMs = SILENCE_MS): Promise<Answer> {
     const request = { evidence: evidenceToWire(evidence), session: sessionToWire(session) };
     return answerOf(() => this.network.signerClient(party).generate(request, { deadlineMs }));
   }
 
   /** Tells all parties of a session the same. */
-  signTogether(evidence: Evidence, session: Session): Promise<Answer[]> {
-    return Promise.all(session.parties.map((party) => this.sign(party, evidence, session)));
+  signTogether(evidence: Evidence, session: Session, deadlineMs = PATIENCE_MS): Promise<Answer[]> {
+    return Promise.all(session.parties.map((party) => this.sign(party, evidence, session, { deadlineMs })));
   }
 
   /** An honest session with this quorum, whose signature is judged by verifiers that are not ours. */

@@ -10,12 +10,10 @@ import {
   signSchnorr,
 } from "@countersign/threshold";
 import type { CertifiedKey, Session } from "@countersign/wire";
+import { PATIENCE_MS } from "./insider.ts";
 import { withVaultOf } from "./node-vault.ts";
 import type { RealNetwork } from "./real-network.ts";
 import { until } from "./until.ts";
-
-/** Longest a stolen node waits for an honest one. */
-const PATIENCE_MS = 1_500;
 
 /** One whole node in a thief's hands: its identity, its place on the bus and its share of a key. The node itself is dead. */
 export class StolenNode implements AsyncDisposable {

@@ -3,7 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Evidence } from "@countersign/authority";
 import { hex } from "@countersign/bytes";
 import { seededRandom } from "@countersign/mesh";
-import { type Insider, QUORUMS, type Release } from "./insider.ts";
+import type { Session } from "@countersign/wire";
+import { type Insider, QUORUMS, type Release, SILENCE_MS } from "./insider.ts";
 
 /** A party is kept waiting this long, or its call is given up after this long: some rounds of a session. */
 const PAUSE_MS_MAX = 12;
@@ -15,36 +16,36 @@ const PAUSE_MS_MAX = 12;
 export async function storm(insider: Insider, evidence: Evidence, seed: number): Promise<void> {
   const random = seededRandom(seed);
   const pause = () => random.next() * PAUSE_MS_MAX;
+  const deadlineMs = SILENCE_MS;
+  const together = (session: Session) => insider.signTogether(evidence, session, deadlineMs);
+  const alone = (party: number, session: Session, given: { signal?: AbortSignal } = {}) =>
+    insider.sign(party, evidence, session, { deadlineMs, ...given });
   const tricks = QUORUMS.flatMap((parties, place) => {
     const [one, two] = parties;
     const elsewhere = QUORUMS[(place + 1) % QUORUMS.length] ?? parties;
-    const shared = insider.session(parties);
+    const fresh = (attempt: number) => insider.session(parties, { attempt });
     return [
-      async () => insider.signTogether(evidence, insider.session(parties)),
-      async () =>
-        Promise.all([
-          insider.signTogether(evidence, shared),
-          insider.signTogether(evidence, { ...shared, parties: elsewhere }),
-        ]),
+      () => together(fresh(1)),
       async () => {
-        const session = insider.session(parties);
-        await Promise.all([
-          insider.sign(one, evidence, { ...session, attempt: 1 }),
-          insider.sign(two, evidence, { ...session, attempt: 2 }),
-        ]);
+        const session = fresh(1);
+        await Promise.all([together(session), together({ ...session, parties: elsewhere })]);
       },
       async () => {
-        const session = insider.session(parties, { attempt: 3 });
-        const first = insider.sign(one, evidence, session);
+        const session = fresh(1);
+        await Promise.all([alone(one, session), alone(two, { ...session, attempt: 2 })]);
+      },
+      async () => {
+        const session = fresh(3);
+        const first = alone(one, session);
         await delay(pause());
-        await Promise.all([first, insider.sign(two, evidence, session)]);
+        await Promise.all([first, alone(two, session)]);
       },
       async () => {
-        const session = insider.session(parties, { attempt: 2 });
+        const session = fresh(2);
         const signal = AbortSignal.timeout(Math.ceil(pause()));
-        await Promise.all([insider.sign(one, evidence, session), insider.sign(two, evidence, session, { signal })]);
+        await Promise.all([alone(one, session), alone(two, session, { signal })]);
       },
-      async () => insider.sign(one, evidence, insider.session(parties)),
+      () => alone(one, fresh(1)),
     ];
   });
   const order = tricks.map((trick) => ({ trick, at: random.next() })).sort((a, b) => a.at - b.at);
