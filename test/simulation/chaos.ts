@@ -39,7 +39,7 @@ export function drawPlan(random: SeededRandom): Plan {
   }));
   const scheme = pick(random, ["EdDSA", "Schnorr"] as const);
   const troubles = pick(random, ["creation", "signing", "both"] as const);
-  return { nodes, threshold, scheme, blows, troubles, patienceMs: pick(random, [1_000, 2_000, 6_000]) };
+  return { nodes, threshold, scheme, blows, troubles, patienceMs: pick(random, [1_000, 1_000, 2_000, 2_000, 6_000]) };
 }
 
 /** Faults of the bus and the disks for as long as requests run. */
@@ -98,7 +98,7 @@ function drawBlow(random: SeededRandom, nodes: number): Blow {
     const signer = signers[place];
     if (signer !== undefined) signer.skewMs = Math.round(skewMs);
   };
-  const keepsLeases = random.next() < 0.5;
+  const keepsLeases = random.next() < 0.25;
   const crashOrchestrator: Blow = ({ orchestrator, coordination }) => {
     orchestrator.crash();
     if (!keepsLeases) void coordination.close();

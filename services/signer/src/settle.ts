@@ -61,7 +61,7 @@ export async function settleByRenunciations(
   const { deploymentId, threshold } = descriptor;
   const [first] = renunciations;
   const parties = new Set(renunciations.map(({ party }) => party));
-  if (first === undefined || parties.size !== renunciations.length || parties.size < threshold || parties.has(self))
+  if (first === undefined || parties.size < threshold || parties.has(self))
     throw signerError("key_settled", `Giving up a session takes promises of ${threshold} other nodes.`);
   const { sessionId } = first;
   for (const renunciation of renunciations) {
