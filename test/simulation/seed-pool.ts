@@ -45,17 +45,19 @@ export async function runSeeds(scenario: ScenarioName, seeds: readonly number[])
 /** Gives one worker seed after seed until none is left. */
 function feed(worker: Worker, left: number[], total: Record<string, number>): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const failed = (seed: number | undefined, how: string) =>
+    reject(new Error(`Seed ${seed} fails; replay it with COUNTERSIGN_SEED=${seed}.\n${how}`));
+  let seed: number | undefined;
   const next = () => {
-    const seed = left.shift();
+    seed = left.shift();
     if (seed === undefined) resolve();
     else worker.postMessage(seed);
   };
-  worker.on("error", reject);
+  // What nobody awaited ends the worker: still the doing of the seed that ran.
+  worker.on("error", (error) => failed(seed, error instanceof Error ? (error.stack ?? error.message) : String(error)));
   worker.on("message", (answer: Answer) => {
     if ("failure" in answer) {
-      reject(
-        new Error(`Seed ${answer.seed} fails; replay it with COUNTERSIGN_SEED=${answer.seed}.\n${answer.failure}`),
-      );
+      failed(answer.seed, answer.failure);
       return;
     }
     total["seeds"] = (total["seeds"] ?? 0) + 1;
