@@ -3,7 +3,7 @@ import { evidenceToWire } from "@countersign/wire";
 import { RealNetwork } from "../e2e/real-network.ts";
 import { randomMessage } from "./deployment.ts";
 import { type Plan, repeat, warmUp } from "./plan.ts";
-import type { RecordSamples, RowName } from "./rows.ts";
+import type { RecordSamples } from "./rows.ts";
 
 /** Requests at once in the row of that name. */
 const IN_FLIGHT = 16;
@@ -19,16 +19,6 @@ const TICK_MS = 10;
 const CREATE_MS = 60_000;
 
 type Prepared = ReturnType<typeof evidenceToWire>;
-
-/** Rows that need a network of real processes. */
-export const NETWORK_ROWS: readonly RowName[] = [
-  "network.eddsa.p50_ms",
-  "network.eddsa.p99_ms",
-  "network.eddsa.sustained_per_s",
-  "network.eddsa.cpu_ms",
-  "network.keygen.p50_ms",
-  "api.eddsa.p50_ms",
-];
 
 /** Measures the wanted rows on one network that the command line starts; it is stopped and deleted however this ends. */
 export async function measureNetwork(plan: Plan, record: RecordSamples): Promise<void> {

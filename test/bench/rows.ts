@@ -94,3 +94,13 @@ export type RowName = (typeof ROWS)[number]["name"];
 
 /** Takes the samples of a row. */
 export type RecordSamples = (row: RowName, samples: readonly number[]) => void;
+
+/** Rows that need a network of real processes. */
+export const NETWORK_ROWS: readonly RowName[] = [
+  "network.eddsa.p50_ms",
+  "network.eddsa.p99_ms",
+  "network.eddsa.sustained_per_s",
+  "network.eddsa.cpu_ms",
+  "network.keygen.p50_ms",
+  "api.eddsa.p50_ms",
+];
