@@ -7,11 +7,14 @@ import { OrchestratorService } from "@countersign/proto/orchestrator";
 import { SignerService } from "@countersign/proto/signer";
 import { type RpcClient, rpcClient, type TlsMaterial } from "@countersign/rpc";
 import { approve, CountersignClient, KeySigner } from "@countersign/sdk";
-import { runCommand, runCommandAtExit } from "./command.ts";
+import { runCommand, runCommandAtExit, startCommand } from "./command.ts";
 import { until } from "./until.ts";
 
 /** A service has 15 s to leave by itself, and a busy machine makes that longer. */
 const GONE_MS = 60_000;
+
+// Without a handler a signal ends the process with no exit event, and folders would stay.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
 
 /** What `up --json` prints. */
 export interface Summary {
@@ -50,8 +53,8 @@ export type SignerClient = RpcClient<(typeof SignerService)["method"]>;
 export type OrchestratorClient = RpcClient<(typeof OrchestratorService)["method"]>;
 
 /**
- * A local network of real processes, made by the real command line in a folder of its own. Close it, however the test ends; a
- * test process that ends without it stops the network on its way out.
+ * A local network of real processes, made by the real command line in a folder of its own. Close it, however the test ends. It
+ * does not outlive the test's process, which on its way out removes the folder too, unless it is killed.
  */
 export class RealNetwork implements AsyncDisposable {
   /** Temporary folder around the data folder. */
@@ -89,12 +92,8 @@ export class RealNetwork implements AsyncDisposable {
   async up(): Promise<void> {
     const { nodes, threshold } = this.#plan;
     const size = ["--nodes", String(nodes), "--threshold", String(threshold)];
-    const { code, out, notes } = await runCommand(
-      ...["up", "--detach", "--json", "--port", "0", "--data", this.data],
-      ...size,
-    );
-    assert.equal(code, 0, notes);
-    this.#summary = JSON.parse(out);
+    const line = await startCommand("up", "--json", "--port", "0", "--data", this.data, ...size);
+    this.#summary = JSON.parse(line);
     this.#services = (await this.status()).services;
   }
 
