@@ -3,12 +3,11 @@ import { verify } from "node:crypto";
 import { beforeEach, test } from "node:test";
 import { concatBytes, hex } from "@countersign/bytes";
 import type { CertifiedKey } from "@countersign/wire";
-import { type ApprovedRequest, runAttempt } from "./attempt.ts";
+import { type ApprovedRequest, type Failure, runAttempt } from "./attempt.ts";
 import type { SignerClient } from "./network.ts";
 import { remote, TestSigners } from "./testing/test-signers.ts";
 
 const MESSAGE = Buffer.from("hello");
-type Failed = Extract<Awaited<ReturnType<typeof runAttempt>>, { strikes: unknown }>;
 
 let signers: TestSigners;
 let key: CertifiedKey;
@@ -42,6 +41,17 @@ function failing(party: number, error: unknown): void {
   });
 }
 
+/** Lets a node fail `Sign` with an error after some time. */
+function after(delayMs: number, party: number, error: unknown): void {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signers.behaviour.set(party, {
+    sign: () => {
+      signers.clock.setTimer(delayMs, () => reject(error));
+      return promise;
+    },
+  });
+}
+
 /** Lets a node wait in `Sign` until it is cancelled, as a peer of a failed party does. */
 function waiting(party: number, code = "rpc_cancelled"): void {
   const sign: SignerClient["sign"] = (_request, { signal }) =>
@@ -51,13 +61,13 @@ function waiting(party: number, code = "rpc_cancelled"): void {
   signers.behaviour.set(party, { sign });
 }
 
-async function failure(approved = request(), parties: readonly number[] = [1, 2]): Promise<Failed> {
+async function failure(approved = request(), parties: readonly number[] = [1, 2]): Promise<Failure> {
   const outcome = await run(approved, parties);
-  assert.ok("strikes" in outcome, "the attempt failed");
+  assert.ok("verdict" in outcome, "the attempt failed");
   return outcome;
 }
 
-function codeOf({ error }: Failed): unknown {
+function codeOf({ error }: Failure): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
@@ -113,6 +123,8 @@ test("every party is told the same session, and every attempt is a session of it
   assert.notEqual(hex(first?.sessionId ?? MESSAGE), hex(third?.sessionId ?? MESSAGE));
 });
 
+const NOBODY = { faulty: [], accused: [], excluded: [] };
+
 test("a node that refuses is excluded, its word is the error, and the node that waited for it is not blamed", async () => {
   waiting(1);
   failing(2, remote("approval_expired", "refusal"));
@@ -120,68 +132,77 @@ test("a node that refuses is excluded, its word is the error, and the node that 
   const failed = await failure();
 
   assert.equal(codeOf(failed), "approval_expired");
-  assert.deepEqual([failed.strikes, failed.excluded], [[], [2]]);
+  assert.deepEqual(failed.verdict, { ...NOBODY, excluded: [2] });
   assert.equal(signers.inFlight.count(1), 0, "a failed session counts no longer");
 });
 
 test("a refusal is the error also when another node failed before it", async () => {
-  failing(1, remote("store_failed"));
-  failing(2, remote("session_replayed", "refusal"));
+  const refused = Promise.withResolvers<never>();
+  signers.behaviour.set(1, { sign: () => Promise.reject(remote("session_deadline")) });
+  signers.behaviour.set(2, { sign: () => refused.promise });
+  signers.clock.setTimer(1, () => refused.reject(remote("session_replayed", "refusal")));
 
-  const failed = await failure();
-
-  assert.equal(codeOf(failed), "session_replayed");
-  assert.deepEqual([failed.strikes, failed.excluded], [[1], [2]]);
+  assert.equal(codeOf(await failure()), "session_replayed");
 });
 
-test("a deadline strikes the parties that were silent, not the one that says so", async () => {
-  failing(1, remote("session_deadline", "outage", { silent: [2] }));
-  waiting(2);
+test("a node that says at the end that its peer was silent accuses it, and when the peer answers us in time, no more", async () => {
+  after(1_350, 1, remote("session_deadline", "outage", { silent: [2] }));
+  after(1_360, 2, remote("session_deadline", "outage", { silent: [1] }));
+  const start = signers.now();
 
   const failed = await failure();
 
   assert.equal(codeOf(failed), "session_deadline");
-  assert.deepEqual([failed.strikes, failed.excluded], [[2], []]);
+  assert.deepEqual(failed.verdict, { ...NOBODY, accused: [2, 1] });
+  assert.equal(signers.now() - start, 1_360, "the peer's own word was waited for");
 });
 
-test("what a node says about silence is read as party indexes or not at all", async () => {
-  failing(1, remote("session_deadline", "outage", { silent: ["2", "__proto__"] }));
-  waiting(2, "session_cancelled");
+test("a node that does not answer us either is faulty", async () => {
+  after(1_350, 1, remote("session_deadline", "outage", { silent: [2] }));
+  waiting(2, "rpc_deadline");
+  const start = signers.now();
 
-  const failed = await failure();
-
-  assert.deepEqual([failed.strikes, failed.excluded], [[], []]);
+  assert.deepEqual((await failure()).verdict, { ...NOBODY, accused: [2], faulty: [2] });
+  assert.equal(signers.now() - start, 1_500);
 });
 
-test("a node that is away or broken is struck", async () => {
-  for (const error of [remote("rpc_unavailable"), remote("rpc_deadline"), remote("internal", "bug")]) {
-    failing(1, error);
-    waiting(2);
+test("a node that complains of lateness before there can be any is faulty, and accuses nobody", async () => {
+  after(700, 1, remote("session_deadline", "outage", { silent: [2] }));
+  waiting(2);
 
-    const failed = await failure();
-
-    assert.deepEqual([failed.strikes, failed.excluded], [[1], []], error.code);
-  }
+  assert.deepEqual((await failure()).verdict, { ...NOBODY, faulty: [1] });
 });
 
-test("a cancelled session strikes nobody", async () => {
+test("a node that says it was cancelled when nobody cancelled it is faulty", async () => {
   for (const code of ["rpc_cancelled", "session_cancelled"]) {
     failing(1, remote(code));
     waiting(2, code);
 
-    const failed = await failure();
-
-    assert.deepEqual([failed.strikes, failed.excluded], [[], []], code);
+    assert.deepEqual((await failure()).verdict, { ...NOBODY, faulty: [1] }, code);
   }
 });
 
-test("a node's accusation of another excludes nobody", async () => {
-  failing(1, remote("commitment_invalid", "abort", { culprits: [2], suspects: [2] }));
+test("what a node says about others is read as party indexes or not at all", async () => {
+  failing(1, remote("commitment_invalid", "abort", { culprits: ["2", "__proto__", 1, 2], suspects: 2 as never }));
+  waiting(2, "session_cancelled");
+
+  assert.deepEqual((await failure()).verdict, { ...NOBODY, accused: [2] });
+});
+
+test("a node that is away or broken is faulty", async () => {
+  for (const error of [remote("rpc_unavailable"), remote("store_failed"), remote("internal", "bug")]) {
+    failing(1, error);
+    waiting(2);
+
+    assert.deepEqual((await failure()).verdict, { ...NOBODY, faulty: [1] }, error.code);
+  }
+});
+
+test("an accusation of cheating excludes nobody: a node's word convicts no other", async () => {
+  failing(1, remote("commitment_invalid", "abort", { culprits: [2], suspects: [] }));
   waiting(2);
 
-  const failed = await failure();
-
-  assert.deepEqual([failed.strikes, failed.excluded], [[1], []]);
+  assert.deepEqual((await failure()).verdict, { ...NOBODY, accused: [2] });
 });
 
 test("a node with more or fewer partials than there are messages, or unreadable ones, is excluded", async () => {
@@ -205,11 +226,11 @@ test("a node with more or fewer partials than there are messages, or unreadable 
   for (const sign of answers) {
     signers.behaviour.set(2, { sign });
     const failed = await failure();
-    assert.deepEqual([failed.strikes, failed.excluded], [[], [2]]);
+    assert.deepEqual(failed.verdict, { ...NOBODY, excluded: [2] });
   }
 });
 
-test("a wrong partial, validly signed by nobody, costs its sender the request and the others a strike", async () => {
+test("an unusable reply makes its sender faulty, and nobody else", async () => {
   const right = signers.network.signers.get(2);
   assert.ok(right !== undefined);
   const sign: SignerClient["sign"] = async (asked, options) => {
@@ -224,7 +245,7 @@ test("a wrong partial, validly signed by nobody, costs its sender the request an
   const failed = await failure();
 
   assert.equal(codeOf(failed), "partial_invalid");
-  assert.deepEqual(failed.strikes, [1, 2]);
+  assert.deepEqual(failed.verdict, { ...NOBODY, faulty: [2] });
 });
 
 test("once one party has failed the others are released at once", async () => {
@@ -260,6 +281,6 @@ test("a caller that gives up ends the attempt", async () => {
   caller.abort(new Error("gone"));
   const failed = await signers.settle(attempt);
 
-  assert.ok("strikes" in failed);
-  assert.deepEqual([failed.strikes, failed.excluded], [[], []]);
+  assert.ok("verdict" in failed);
+  assert.deepEqual(failed.verdict, NOBODY);
 });

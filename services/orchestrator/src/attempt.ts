@@ -1,5 +1,4 @@
 import { type Evidence, evidenceHash, sessionHeads } from "@countersign/authority";
-import { CountersignError } from "@countersign/errors";
 import type { SignItem } from "@countersign/intent";
 import { deadlineSignal } from "@countersign/mesh";
 import {
@@ -11,6 +10,8 @@ import {
   sessionDigest,
 } from "@countersign/threshold";
 import { evidenceToWire, partialFromWire, type Session, sessionToWire } from "@countersign/wire";
+import type { Verdict } from "./experience.ts";
+import { causeOf, isLate, judgeFailures, type PartyFailure } from "./judge-failures.ts";
 import { type Network, signerOf } from "./network.ts";
 
 /**
@@ -36,11 +37,10 @@ export interface ApprovedRequest {
   readonly endsAt: number;
 }
 
-/** How an attempt failed: who is to be tried last, and who not at all. */
+/** How an attempt failed, and what that shows about its parties. */
 export interface Failure {
   readonly error: unknown;
-  readonly strikes: readonly PartyIndex[];
-  readonly excluded: readonly PartyIndex[];
+  readonly verdict: Verdict;
 }
 
 type Partials = ReadonlyMap<PartyIndex, readonly SchnorrPartial[]>;
@@ -64,7 +64,8 @@ export async function runAttempt(
     };
   } catch (error) {
     if (!(error instanceof ProtocolAbort)) throw error;
-    return { error, strikes: parties, excluded: error.culprits };
+    // Culprits are convicted by evidence that convinces anyone, suspects by their own reply to us.
+    return { error, verdict: { faulty: error.suspects, accused: [], excluded: error.culprits } };
   }
 }
 
@@ -77,7 +78,8 @@ async function collectPartials(
   const hopeless = new AbortController();
   const ended = AbortSignal.any([signal, hopeless.signal, deadlineSignal(network.clock, deadlineMs)]);
   const wire = { session: sessionToWire(session), evidence: evidenceToWire(evidence) };
-  const failures = new Map<PartyIndex, unknown>();
+  const startedAt = network.now();
+  const failures = new Map<PartyIndex, PartyFailure>();
   const partials = await Promise.all(
     session.parties.map(async (party) => {
       try {
@@ -85,37 +87,19 @@ async function collectPartials(
         if (partials.length !== items.length) throw new Error(`Node ${party} returned ${partials.length} partials.`);
         return [party, partials.map(partialFromWire)] as const;
       } catch (error) {
-        failures.set(party, error);
-        // Without this party nothing can come of the session; the others are released at once.
-        hopeless.abort();
+        // A call that runs into our own deadline was silent; one that ends because we gave up says nothing.
+        const wasEnded = signal.aborted || hopeless.signal.aborted;
+        const failure = { error, afterMs: network.now() - startedAt, wasEnded };
+        failures.set(party, failure);
+        // Nothing can come of the session any more, and the others are released. Only when a party says that a peer stayed silent
+        // until the end, the short rest of the time shows whether that peer answers us.
+        if (!isLate(failure, deadlineMs)) hopeless.abort();
         return undefined;
       }
     }),
   );
-  return failures.size > 0 ? judge(failures) : new Map(partials.filter((partial) => partial !== undefined));
-}
-
-/**
- * Reads the failures in the order they came: the first is the cause, later ones mostly its consequence. A node's word about another
- * node is a hint, never a verdict: only evidence that `combineSchnorr` checked excludes a third party.
- */
-function judge(failures: ReadonlyMap<PartyIndex, unknown>): Failure {
-  const strikes = new Set<PartyIndex>();
-  const excluded = new Set<PartyIndex>();
-  const [first] = failures;
-  for (const [party, error] of failures) {
-    if (!(error instanceof CountersignError)) excluded.add(party);
-    else if (error.kind === "refusal") excluded.add(party);
-    else if (error.code === "session_deadline") for (const silent of namedParties(error, "silent")) strikes.add(silent);
-    else if (error.code !== "rpc_cancelled" && error.code !== "session_cancelled") strikes.add(party);
-  }
-  const refusal = [...failures.values()].find((error) => error instanceof CountersignError && error.kind === "refusal");
-  return { error: refusal ?? first?.[1], strikes: [...strikes], excluded: [...excluded] };
-}
-
-function namedParties(error: CountersignError, field: string): number[] {
-  const named = error.details[field];
-  return Array.isArray(named) ? named.filter((party) => typeof party === "number") : [];
+  if (failures.size > 0) return { error: causeOf(failures), verdict: judgeFailures(failures, deadlineMs) };
+  return new Map(partials.filter((partial) => partial !== undefined));
 }
 
 /** The digest that every party of the session must have signed under. */

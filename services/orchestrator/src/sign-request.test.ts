@@ -51,7 +51,7 @@ test("a node that refuses costs one attempt, and is not asked again for this req
   assert.deepEqual([...new Set(signers.sessions.map(({ sessionId }) => hex(sessionId)))].length, 2);
 });
 
-test("a struck node is tried last, yet again when no other is left", async () => {
+test("a faulty node is tried last, yet again when no other is left", async () => {
   signers.away.add(3);
   let failures = 1;
   const right = signers.network.signers.get(1);
@@ -68,6 +68,57 @@ test("a struck node is tried last, yet again when no other is left", async () =>
 
   assert.deepEqual([attempts, parties], [2, [1, 2]]);
 });
+
+/** Every lie by which one node can make an attempt fail without failing it itself, as the others and the orchestrator see it. */
+const LIES: Readonly<Record<string, (liar: number, peer: number) => void>> = {
+  "accuses its peer of silence at once": (liar, peer) =>
+    failing(liar, remote("session_deadline", "outage", { silent: [peer] })),
+  "accuses its peer of silence when the time is nearly up": (liar, peer) => {
+    late(liar, remote("session_deadline", "outage", { silent: [peer] }), 1_349);
+    late(peer, remote("session_deadline", "outage", { silent: [liar] }), 1_351);
+  },
+  "says that it was cancelled": (liar) => failing(liar, remote("session_cancelled")),
+  "accuses its peer of cheating": (liar, peer) => failing(liar, remote("share_invalid", "abort", { culprits: [peer] })),
+  "sends its peer a signed message that is wrong, and waits": (liar, peer) => {
+    failing(peer, remote("commitment_invalid", "abort", { culprits: [liar] }));
+    signers.behaviour.set(liar, { sign: (_request, { signal }) => aborted(signal) });
+  },
+};
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(remote("rpc_cancelled")), { once: true });
+  });
+}
+
+function late(party: number, error: unknown, afterMs: number): void {
+  signers.behaviour.set(party, {
+    sign: () => new Promise((_resolve, reject) => signers.clock.setTimer(afterMs, () => reject(error))),
+  });
+}
+
+for (const [lie, tell] of Object.entries(LIES))
+  test(`a node that ${lie} costs attempts, and the healthy quorum signs`, async () => {
+    const LIAR = 1;
+    // The lie concerns whoever shares a session with the liar; in its absence everybody is honest.
+    const right = new Map(signers.network.signers);
+    const told = new Map(
+      [...right].map(([party, client]) => {
+        const sign: typeof client.sign = (request, options) => {
+          const parties = request.session?.parties ?? [];
+          const peer = parties.find((one) => one !== LIAR) ?? 0;
+          if (!parties.includes(LIAR)) signers.behaviour.clear();
+          else tell(LIAR, peer);
+          return client.sign(request, options);
+        };
+        return [party, { ...client, sign }] as const;
+      }),
+    );
+
+    const { parties } = await sign(undefined, 10_000, { ...signers.network, signers: told });
+
+    assert.deepEqual(parties, [2, 3]);
+  });
 
 test("after three attempts the request ends with the last cause, whatever time is left", async () => {
   for (const party of [1, 2, 3]) failing(party, remote("store_failed"));

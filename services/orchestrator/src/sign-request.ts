@@ -5,9 +5,10 @@ import { interpret } from "@countersign/intent";
 import type { PartyIndex } from "@countersign/threshold";
 import { type ApprovedRequest, runAttempt, type Signature } from "./attempt.ts";
 import { orchestratorError } from "./errors.ts";
+import { Experience } from "./experience.ts";
 import type { KeyDirectory } from "./key-directory.ts";
 import { delay, type Network } from "./network.ts";
-import { chooseQuorum, type Experience } from "./quorum.ts";
+import { chooseQuorum } from "./quorum.ts";
 
 /** Presence needs a moment after the bus or a node comes back; waiting this long beats refusing at once. */
 const QUORUM_WAIT_MS = 2_000;
@@ -53,14 +54,13 @@ export async function signRequest(
 async function attempts(request: ApprovedRequest): Promise<Signed> {
   const { network, key, endsAt } = request;
   const { descriptor } = network;
-  const strikes = new Map<PartyIndex, number>();
-  const excluded = new Set<PartyIndex>();
+  const experience = new Experience();
   const attemptsMax = Math.max(3, descriptor.nodes.length - key.threshold + 1);
   let last: unknown;
   for (let attempt = 1; attempt <= attemptsMax && network.now() < endsAt; attempt++) {
     let parties: readonly PartyIndex[];
     try {
-      parties = await waitForQuorum(request, { strikes, excluded });
+      parties = await waitForQuorum(request, experience);
     } catch (error) {
       // When a node's own word explains why no quorum is left, that word helps the caller more than the count does.
       throw last instanceof CountersignError && last.kind === "refusal" ? last : error;
@@ -68,8 +68,7 @@ async function attempts(request: ApprovedRequest): Promise<Signed> {
     const outcome = await runAttempt(request, attempt, parties);
     if ("signatures" in outcome) return { signatures: outcome.signatures, attempts: attempt, parties };
     last = outcome.error;
-    for (const party of outcome.strikes) strikes.set(party, (strikes.get(party) ?? 0) + 1);
-    for (const party of outcome.excluded) excluded.add(party);
+    experience.learn(parties, outcome.verdict);
   }
   const cause = last instanceof Error ? last : undefined;
   throw orchestratorError(
