@@ -68,7 +68,8 @@ export const apiErrors = {
     kind: "outage",
     http: 429,
     grpc: "RESOURCE_EXHAUSTED",
-    meaning: "The caller has as many open challenges as one may have; they expire after four minutes.",
+    meaning:
+      "The caller has as many open challenges, or as many bytes of requests in them, as one may have; they expire after four minutes.",
   },
   user_action_missing: {
     kind: "refusal",

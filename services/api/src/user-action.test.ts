@@ -328,6 +328,26 @@ test("one caller holds so many challenges open and no more, and another caller i
   assert.equal((await api.init("POST", "/keys", BODY)).status, 200);
 });
 
+test("one caller's open challenges hold so many bytes and no more, and another caller is not touched by it", async () => {
+  // 127 of them leave room below 16 MiB for what other tests left open; 128 are more than that.
+  const large = BODY.replace("{", `{${" ".repeat(131_073 - BODY.length)}`);
+  for (let count = 0; count < 127; count++) assert.equal((await api.init("POST", "/keys", large)).status, 200);
+
+  const refused = await api.init("POST", "/keys", large);
+  const small = await api.init("POST", "/keys", BODY);
+  const bobs = await api.init("POST", "/keys", large, api.bob);
+
+  assert.deepEqual(code(refused), [429, "challenges_too_many"]);
+  assert.equal(small.status, 200);
+  assert.equal(bobs.status, 200);
+  api.clockAheadMs = 4 * 60_000 + 1;
+  assert.equal((await api.init("POST", "/keys", large)).status, 200);
+  api.clockAheadMs = 9 * 60_000;
+  await sweep(api.swept);
+  api.clockAheadMs = 0;
+  assert.equal((await api.init("POST", "/keys", BODY)).status, 200);
+});
+
 test("rows edited by hand grant nothing: evidence is judged anew", async () => {
   const { orgId } = api.alice;
   const { database } = api.api;

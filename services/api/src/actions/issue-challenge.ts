@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { actionDigest, type ChallengeMember, challengeMember, type Evidence, randomId } from "@countersign/authority";
-import { base64url } from "@countersign/bytes";
+import { base64url, utf8 } from "@countersign/bytes";
 import { type Intent, interpret, readIntent } from "@countersign/intent";
+import { sql } from "kysely";
 import type { Api } from "../api.ts";
 import type { Caller } from "../authentication.ts";
 import type { OrganisationTransaction } from "../database/database.ts";
@@ -13,6 +14,8 @@ import { actionColumns } from "./evidence-columns.ts";
 const CHALLENGE_MS = 4 * 60_000;
 /** Challenges one principal may hold open. At 100 requests a second each is open for a few milliseconds. */
 const CHALLENGES_OPEN_MAX = 1_000;
+/** Bytes of bodies in them. A stolen token is enough to ask for challenges; it must not be enough to fill the database. */
+const CHALLENGES_OPEN_BYTES_MAX = 16 * 1_048_576;
 
 /** What is to be approved. */
 export interface ActionRequest {
@@ -91,20 +94,33 @@ async function storeChallenge(
   transaction: OrganisationTransaction,
   { id, fields, now }: { id: string; fields: Omit<Evidence, "assertion">; now: number },
 ): Promise<void> {
-  const open = await transaction
-    .selectFrom("challenges")
-    .select("id")
-    .where("org_id", "=", fields.orgId)
-    .where("principal_id", "=", fields.principalId)
-    .where("expires_at", ">", new Date(now))
-    .limit(CHALLENGES_OPEN_MAX)
-    .execute();
-  if (open.length >= CHALLENGES_OPEN_MAX)
-    throw apiError("challenges_too_many", `${CHALLENGES_OPEN_MAX} challenges are open; use them or let them expire.`);
+  await requireRoom(transaction, fields, now);
   await transaction
     .insertInto("challenges")
     .values({ id, ...actionColumns(fields) })
     .execute();
+}
+
+async function requireRoom(
+  transaction: OrganisationTransaction,
+  { orgId, principalId, payload }: Omit<Evidence, "assertion">,
+  now: number,
+): Promise<void> {
+  // octet_length reads a stored text's length without the text.
+  const { count, bytes } = await transaction
+    .selectFrom("challenges")
+    .select(({ fn }) => [
+      fn.countAll<string>().as("count"),
+      fn.coalesce(fn.sum<string>(fn<number>("octet_length", ["payload"])), sql.lit(0)).as("bytes"),
+    ])
+    .where("org_id", "=", orgId)
+    .where("principal_id", "=", principalId)
+    .where("expires_at", ">", new Date(now))
+    .executeTakeFirstOrThrow();
+  if (Number(count) >= CHALLENGES_OPEN_MAX)
+    throw apiError("challenges_too_many", `${CHALLENGES_OPEN_MAX} challenges are open; use them or let them expire.`);
+  if (Number(bytes) + utf8(payload).length > CHALLENGES_OPEN_BYTES_MAX)
+    throw apiError("challenges_too_many", "Open challenges hold too many bytes; use them or let them expire.");
 }
 
 function usableCredentials({ state }: Api, { orgId, principalId }: Caller): string[] {
