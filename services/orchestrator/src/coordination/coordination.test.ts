@@ -15,6 +15,8 @@ import { redisCoordination } from "./redis.ts";
 const LONG_MS = 60_000;
 /** A lease that a test lets expire. */
 const SHORT_MS = 40;
+/** How long leases outlive their holders in tests that wait for it: renewals come in time on a loaded machine too. */
+const HOLD_MS = 600;
 /** Time for a Redis to start or to be found again on a loaded machine. */
 const WAIT_MS = 15_000;
 
@@ -95,9 +97,11 @@ before(async () => {
 after(() => redis.remove());
 
 let deployments = 0;
-function onRedis(options: { url?: string; deploymentId?: string; onUnreachable?: (error: Error) => void } = {}) {
-  const { url = redis.url, deploymentId = `dep-${++deployments}`, onUnreachable = () => {} } = options;
-  return redisCoordination({ url, deploymentId, onUnreachable });
+function onRedis(
+  options: { url?: string; deploymentId?: string; onUnreachable?: (error: Error) => void; holdMs?: number } = {},
+) {
+  const { url = redis.url, deploymentId = `dep-${++deployments}`, onUnreachable = () => {}, ...rest } = options;
+  return redisCoordination({ url, deploymentId, onUnreachable, ...rest });
 }
 
 /** What every kind of coordination promises. `open` makes a fresh one on the machine's clock. */
@@ -185,6 +189,38 @@ describe("coordination in Redis alone", () => {
       assert.ok((await second.acquire("request", LONG_MS)) !== undefined);
     } finally {
       await Promise.all([first, second, foreign].map((one) => one.close()));
+    }
+  });
+
+  test("a holder that dies lets go soon, however long it wanted to hold", async () => {
+    const [dying, living] = await Promise.all(
+      [1, 2].map(() => onRedis({ deploymentId: "dep-death", holdMs: HOLD_MS })),
+    );
+    assert.ok(dying !== undefined && living !== undefined);
+    try {
+      const lease = await dying.acquire("request", LONG_MS);
+      // Nothing is released: to Redis this is what a crash looks like.
+      await dying.close();
+      const next = await granted(living, "request");
+
+      assert.ok(lease !== undefined && next.fencingToken > lease.fencingToken);
+    } finally {
+      await living.close();
+    }
+  });
+
+  test("a holder that lives holds its lease for as long as it was granted, and no longer", async () => {
+    const [holder, other] = await Promise.all([1, 2].map(() => onRedis({ deploymentId: "dep-life", holdMs: HOLD_MS })));
+    assert.ok(holder !== undefined && other !== undefined);
+    try {
+      const begun = performance.now();
+      await holder.acquire("request", 5 * HOLD_MS);
+      await granted(other, "request");
+
+      // Redis and this process need not agree to the millisecond.
+      assert.ok(performance.now() - begun > 4.5 * HOLD_MS);
+    } finally {
+      await Promise.all([holder.close(), other.close()]);
     }
   });
 

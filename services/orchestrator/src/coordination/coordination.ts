@@ -14,7 +14,10 @@ export interface Lease {
  * themselves. Losing all of it costs at most a retry.
  */
 export interface Coordination {
-  /** Grants the lease of `name` for `ttlMs`, or undefined while another holds it. Raises nothing: see `openCoordination`. */
+  /**
+   * Grants the lease of `name` for `ttlMs`, or undefined while another holds it; a holder that dies may lose it sooner. Raises nothing:
+   * see `openCoordination`.
+   */
   acquire(name: string, ttlMs: number): Promise<Lease | undefined>;
   close(): Promise<void>;
 }
