@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { test } from "node:test";
+import { join } from "node:path";
+import { after, test } from "node:test";
 import { runCommand, startCommand } from "../testing/run-command.ts";
 
-function demoFolders(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith("countersign-demo-"));
-}
+/** Temporary folder of the demos alone: another demo on this machine must not look like something left behind. */
+const folder = mkdtempSync(join(tmpdir(), "countersign-test-"));
+process.env["TMPDIR"] = folder;
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the demo keeps every promise, tells each step and leaves nothing behind", async () => {
-  const before = demoFolders();
-
   const { code, out, notes } = await runCommand("demo", "--json");
 
   assert.equal(code, 0, notes);
@@ -25,11 +25,10 @@ test("the demo keeps every promise, tells each step and leaves nothing behind", 
     steps.flatMap(({ refusal }) => refusal ?? []),
     ["kek_rejected", "challenge_mismatch"],
   );
-  assert.deepEqual(demoFolders(), before);
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test("Ctrl-C ends the demo with a sentence and leaves nothing behind", async (t) => {
-  const before = demoFolders();
   const { child, ended } = startCommand("demo");
   t.after(() => child.kill("SIGKILL"));
   if (child.stdout !== null) await once(child.stdout, "readable");
@@ -39,5 +38,5 @@ test("Ctrl-C ends the demo with a sentence and leaves nothing behind", async (t)
 
   assert.equal(code, 1);
   assert.match(notes, /^countersign: Stopped/m);
-  assert.deepEqual(demoFolders(), before);
+  assert.deepEqual(readdirSync(folder), []);
 });
