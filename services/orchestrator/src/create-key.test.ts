@@ -151,6 +151,7 @@ test("when too few nodes can promise, the approval makes no key any more, and th
 
   await assert.rejects(create(), { code: "key_half_made", details: { keyId } });
 
+  assert.equal(asked("keyState").length, 3, "nothing that a node holds can change it");
   assert.deepEqual(asked("generate"), []);
   assert.deepEqual(asked("settle"), []);
   assert.deepEqual(statesOf(), ["staged", "staged", undefined]);
@@ -187,9 +188,11 @@ test("a session that fails is followed by another, three in all, and the caller 
     },
   });
 
+  const start = signers.now();
   await assert.rejects(create(), { code: "store_failed" });
 
   assert.equal(sessions, 3);
+  assert.ok(signers.now() - start < 6_000, "no session waited for its deadline");
 });
 
 test("each session has an id of its own and names all nodes", async () => {
