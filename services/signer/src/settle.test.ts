@@ -208,7 +208,6 @@ test("a staged share leaves on the promises of t other nodes for its session, an
     "no promise": [],
     "fewer than t": [first],
     "one node twice": [first, first],
-    "one node twice beside another": [first, first, third],
     "its own": [first, promiseOf(2)],
     "of another session": [first, { ...third, sessionId: elsewhere }],
     "one good for its session, one for another": [first, promiseOf(3, elsewhere)],
