@@ -292,3 +292,10 @@ test("any request is read or refused with a typed error; reading twice gives the
     { numRuns: 3_000 },
   );
 });
+
+test("a payload of more than 1,000 values is refused before anything reads them", () => {
+  const padded = (values: number) => JSON.stringify({ kind: "Hash", hash: HASH, network: Array(values - 4).fill(0) });
+
+  refused(() => read(padded(1_000)), "payload_invalid");
+  refused(() => read(padded(1_001)), "encoding_invalid");
+});

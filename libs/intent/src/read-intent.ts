@@ -19,6 +19,11 @@ export interface ApprovedRequest {
 
 /** Longer than any path of the API with its query. */
 const PATH_LENGTH_MAX = 2_048;
+/**
+ * Values of a payload, objects and arrays included; what can be approved has a dozen. A payload is parsed before its signature is
+ * verified, so this bounds what a stranger's bytes cost: 10,000 members take longer than a signer's loop may stand still.
+ */
+const PAYLOAD_VALUES_MAX = 1_000;
 /** The reference's bound of a key's name. */
 const NAME_LENGTH_MAX = 100;
 /** RFC 3986, section 3.4. No parameter of an approvable operation has an effect, so none is read. */
@@ -27,9 +32,9 @@ const SIGNATURES = /^\/keys\/(key-[a-z2-7]{5}-[a-z2-7]{5}-[a-z2-7]{16})\/signatu
 /** Options of the reference that would change who holds or derives the key. Ignoring one would sign away what was asked. */
 const KEY_OPTIONS_NOT_SUPPORTED = ["masterKey", "deriveFrom", "storeId", "delegateTo", "delayDelegation"];
 
-/** Parses a payload strictly; raises `encoding_invalid`. */
+/** Parses a payload strictly; raises `encoding_invalid`, also for more than `PAYLOAD_VALUES_MAX` values. */
 export function parsePayload(payload: string): JsonValue {
-  return parseJson(payload, "payload");
+  return parseJson(payload, "payload", { valuesMax: PAYLOAD_VALUES_MAX });
 }
 
 /**
