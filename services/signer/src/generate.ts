@@ -8,6 +8,7 @@ import { signerError } from "./errors.ts";
 import { encodeCertificate, encodePackage } from "./key-record.ts";
 import { pausing, type SessionLimits, type SignerNode, sessionSignal } from "./node.ts";
 import { outcomeOf } from "./outcome.ts";
+import { runSession } from "./run-session.ts";
 
 /** Refresh generation of a new key. */
 const FIRST_EPOCH = 0;
@@ -23,7 +24,7 @@ export async function generate(
   session: Session,
   limits: SessionLimits,
 ): Promise<CertifiedKey> {
-  const { vault, mesh, descriptor, identity, openSignedMessage, verifyIdentity, rng } = node;
+  const { vault, descriptor, identity, openSignedMessage, verifyIdentity, rng } = node;
   const { c, intent, orgId, principalId } = judgeEvidence(node, evidence);
   if (intent.kind !== "create-key")
     throw signerError("intent_mismatch", `${evidence.method} ${evidence.path} creates no key.`);
@@ -50,11 +51,11 @@ export async function generate(
     throw error;
   });
 
+  const { parties } = session;
   const rounds = keygenRounds(descriptor.nodes.length, threshold);
   const signal = sessionSignal(node, limits);
-  const delivery = mesh.openSession({ sessionId, sessionDigest: digest, parties: session.parties, rounds, signal });
-  let ended: ReturnType<typeof outcomeOf> = { outcome: "generated", audit: {} };
-  try {
+  const accepted = { keyId, success: "generated", sessionId, sessionDigest: digest, parties, rounds, signal };
+  return runSession(node, accepted, async (delivery) => {
     const { share, certificate } = await generateKey(delivery, {
       deploymentId,
       suite,
@@ -75,16 +76,11 @@ export async function generate(
         await vault.stageKey({ ...record, publicPart, secret: share.secret }, encodeCertificate([acknowledgement]));
       },
     });
-    await vault.activateKey(keyId, sessionId, encodeCertificate(certificate));
+    // The vault holds the share; this copy goes, whether the key becomes active or not.
     share.secret.wipe();
+    await vault.activateKey(keyId, sessionId, encodeCertificate(certificate));
     return { package: share.public, certificate };
-  } catch (error) {
-    ended = outcomeOf(error);
-    throw error;
-  } finally {
-    vault.recordOutcome({ sessionId, keyId, ...ended });
-    delivery.close();
-  }
+  });
 }
 
 function isOutage(error: unknown): boolean {

@@ -35,14 +35,19 @@ export function encodeCertificate(certificate: readonly Acknowledgement[]): Uint
 }
 
 /**
- * Opens this node's share for one session; the caller wipes it. Raises `share_not_here` unless the key is active, a wallet key, and owned
- * by the organisation that the evidence names: one answer for all, so that an organisation learns nothing of another's keys.
- * Raises `key_share_inconsistent` for a damaged share.
+ * The record of a key that may sign for an organisation; opens no secret. Raises `share_not_here` unless the key is active, a wallet
+ * key, and owned by the organisation that the evidence names: one answer for all, so that an organisation learns nothing of another's
+ * keys.
  */
-export async function openShare(node: SignerNode, keyId: string, orgId: string): Promise<KeyShare> {
-  const known = await node.vault.keyFacts(keyId);
+export async function signingKey({ vault }: SignerNode, keyId: string, orgId: string): Promise<KeyFacts> {
+  const known = await vault.keyFacts(keyId);
   if (known === undefined || known.state.kind !== "active" || known.owner !== orgId || known.purpose !== "wallet")
     throw signerError("share_not_here", `This node holds no active key ${keyId} of organisation ${orgId}.`);
+  return known;
+}
+
+/** Opens this node's share of a `signingKey` for one session; the caller wipes it. Raises `key_share_inconsistent` for a damaged share. */
+export async function openShare(node: SignerNode, keyId: string): Promise<KeyShare> {
   const { facts, secret } = await node.vault.openKey(keyId);
   const share: KeyShare = { public: packageOf(node, facts), index: node.self, secret };
   if (!checked.has(facts)) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { apply } from "@countersign/authority";
-import { sha256, utf8 } from "@countersign/bytes";
+import { type Secret, sha256, utf8 } from "@countersign/bytes";
 import { renunciationStatement, verifyRenunciation } from "@countersign/threshold";
 import type { CertifiedKey } from "@countersign/wire";
 import { generate } from "./generate.ts";
@@ -10,6 +10,7 @@ import { Sessions } from "./sessions.ts";
 import { keyState, renounce, settleByCertificate, settleByRenunciations } from "./settle.ts";
 import { status } from "./status.ts";
 import { TestNetwork } from "./testing/test-network.ts";
+import { watched } from "./testing/watched.ts";
 
 let network: TestNetwork;
 let other: TestNetwork;
@@ -145,6 +146,44 @@ test("a generation is judged like a signature: intent, all nodes, attempt, heads
     await assert.rejects(network.settle(generate(node, evidence, session, network.limits())), { code });
 
   assert.equal((await node.vault.auditHead()).index, length);
+});
+
+test("a generation that could not open its session no longer counts as running", async () => {
+  const { node } = network.at(1);
+  const evidence = network.approveKey();
+  const openSession = () => {
+    throw Object.assign(new Error("This node has left the mesh."), { code: "session_cancelled" });
+  };
+  const left = { ...node, mesh: watched(node.mesh, { openSession }) };
+
+  await assert.rejects(generate(left, evidence, network.session([1, 2, 3]), network.limits()), {
+    code: "session_cancelled",
+  });
+
+  assert.equal((await network.createKey(evidence)).certificate.length, 3);
+});
+
+test("this node's copy of a new share is wiped also when the key cannot be made active", async () => {
+  const { node } = network.at(1);
+  const shares: Secret[] = [];
+  const stageKey: typeof node.vault.stageKey = (record, acknowledgement) => {
+    shares.push(record.secret);
+    return node.vault.stageKey(record, acknowledgement);
+  };
+  const activateKey = async () => {
+    throw Object.assign(new Error("The disk is gone."), { code: "store_failed" });
+  };
+  const failing = { ...node, vault: watched(node.vault, { stageKey, activateKey }) };
+  const [evidence, session] = [network.approveKey(), network.session([1, 2, 3])];
+  const nodes = [failing, network.at(2).node, network.at(3).node];
+
+  const [first] = await network.settle(
+    Promise.allSettled(nodes.map((one) => generate(one, evidence, session, network.limits()))),
+  );
+
+  assert.equal(first?.status === "rejected" && first.reason.code, "store_failed");
+  assert.equal(shares.length, 1);
+  for (const share of shares) assert.throws(() => share.expose(), /wiped/);
 });
 
 test("a share that cannot be stored is never acknowledged, and no node has the key", async () => {

@@ -221,6 +221,30 @@ test("the opened share is wiped after a signature, after a failure and after a r
   for (const share of shares) assert.throws(() => share.expose(), /wiped/);
 });
 
+test("what the key cannot sign is refused before its share is opened", async () => {
+  const { node } = network.at(1);
+  const openKey: typeof node.vault.openKey = () => assert.fail("The share was opened.");
+  const watching: SignerNode = { ...node, vault: watched(node.vault, { openKey }) };
+  const body = { kind: "Hash", hash: `0x${"11".repeat(32)}`, taprootMerkleRoot: `0x${"22".repeat(32)}` };
+  const unfit = network.approve(`/keys/${keyId}/signatures`, body);
+
+  assert.equal(await refusal(network.session([1, 2]), unfit, watching), "key_unfit");
+  assert.equal(await refusal(network.session([1]), network.approveSignature(keyId), watching), "session_parties_unfit");
+});
+
+test("a session is closed also when the audit log's queue takes no outcome", async () => {
+  const { node } = network.at(1);
+  const recordOutcome = () => {
+    throw Object.assign(new Error("The queue is full."), { code: "store_overloaded" });
+  };
+  const full: SignerNode = { ...node, vault: watched(node.vault, { recordOutcome }) };
+
+  const code = await refusal(network.session([1, 2]), network.approveSignature(keyId), full);
+
+  assert.equal(code, "store_overloaded");
+  assert.equal(node.mesh.sessions, 0);
+});
+
 test("a cancelled session ends at once and its outcome is noted", async () => {
   const { node } = network.at(1);
   const session = network.session([1, 2]);
