@@ -33,6 +33,12 @@ export const signerErrors = {
     grpc: "INVALID_ARGUMENT",
     meaning: "The evidence approves something other than what the call asks for.",
   },
+  key_id_malformed: {
+    kind: "refusal",
+    http: 400,
+    grpc: "INVALID_ARGUMENT",
+    meaning: "A call names something as a key id that has not the form of one.",
+  },
   share_not_here: {
     kind: "refusal",
     http: 404,

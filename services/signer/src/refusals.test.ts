@@ -11,6 +11,7 @@ import { Sessions } from "./sessions.ts";
 import { TestNetwork } from "./testing/test-network.ts";
 import { watched } from "./testing/watched.ts";
 
+const KEY_ID = "key-aaaaa-aaaaa-aaaaaaaaaaaaaaaa";
 const CALLER = { deploymentId: "dep-test", role: "orchestrator", name: "orchestrator-1" } as const;
 const REFUSAL = signerError("key_settled", "Not so.");
 /** Longest wait of a deferred entry, and a little. */
@@ -87,12 +88,12 @@ test("refused settlements and promises are in the audit log", async () => {
   const calls = signerCalls(network.at(1).node, new Sessions());
   const settle = {
     $typeName: "countersign.signer.v1.SettleRequest",
-    keyId: "key-1",
+    keyId: KEY_ID,
     proof: { case: undefined },
   } as const;
   const renounce = {
     $typeName: "countersign.signer.v1.RenounceRequest",
-    keyId: "key-1",
+    keyId: KEY_ID,
     sessionId: new Uint8Array(5),
   } as const;
 
@@ -105,6 +106,26 @@ test("refused settlements and promises are in the audit log", async () => {
       ["settle", "key_settled"],
       ["renounce", "message_malformed"],
     ],
+  );
+});
+
+test("what is no key id is refused by every call that takes one, and the refusal is in the audit log", async () => {
+  const calls = signerCalls(network.at(1).node, new Sessions());
+  const state = { $typeName: "countersign.signer.v1.KeyStateRequest" } as const;
+  const settle = { $typeName: "countersign.signer.v1.SettleRequest", proof: { case: undefined } } as const;
+  const renounce = { $typeName: "countersign.signer.v1.RenounceRequest", sessionId: new Uint8Array(32) } as const;
+  const bad = ["", "key-1", KEY_ID.toUpperCase(), `${KEY_ID}\n`, `${KEY_ID}/x`, KEY_ID.replace("key", "sig")];
+
+  for (const keyId of bad) {
+    const code = { code: "key_id_malformed" };
+    await assert.rejects(async () => calls.keyState({ ...state, keyId }, context()), code, keyId);
+    await assert.rejects(async () => calls.settle({ ...settle, keyId }, context()), code, keyId);
+    await assert.rejects(async () => calls.renounce({ ...renounce, keyId }, context()), code, keyId);
+  }
+
+  assert.deepEqual(
+    (await entriesOf("refused")).map(({ fields }) => fields["code"]),
+    Array(3 * bad.length).fill("key_id_malformed"),
   );
 });
 

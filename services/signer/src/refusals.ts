@@ -10,7 +10,7 @@ const ENTRY_EVERY_MS = 15_000;
 
 /** A call as far as it was understood when it was refused. */
 export interface RefusedCall {
-  /** `generate`, `sign`, `settle` or `renounce`. */
+  /** `generate`, `sign`, `keyState`, `settle` or `renounce`. */
   readonly call: string;
   /** Who called, by certificate. */
   readonly caller: { readonly role: string; readonly name: string };

@@ -1,4 +1,5 @@
 import type { Evidence } from "@countersign/authority";
+import { isDerivedId } from "@countersign/intent";
 import {
   type GenerateRequest,
   type SettleRequest,
@@ -45,13 +46,18 @@ export function signerCalls(
         const partials = await sessions.run(() => sign(node, approved, described, context));
         return { partials: partials.map(partialToWire) };
       }),
-    keyState: async ({ keyId }) => stateToWire(await keyState(node, keyId)),
+    keyState: ({ keyId }, context) =>
+      audited(refusals, { call: "keyState", ...context }, async () =>
+        stateToWire(await keyState(node, readKeyId(keyId))),
+      ),
     settle: ({ keyId, proof }, context) =>
-      audited(refusals, { call: "settle", ...context }, async () => stateToWire(await settle(node, keyId, proof))),
+      audited(refusals, { call: "settle", ...context }, async () =>
+        stateToWire(await settle(node, readKeyId(keyId), proof)),
+      ),
     renounce: ({ keyId, sessionId }, context) =>
       audited(refusals, { call: "renounce", ...context }, async (facts) => {
         facts.sessionId = sessionId;
-        const signature = await renounce(node, keyId, fixedBytes(sessionId, 32, "session_id"));
+        const signature = await renounce(node, readKeyId(keyId), fixedBytes(sessionId, 32, "session_id"));
         return { renunciation: { party: node.self, sessionId, signature } };
       }),
     status: async () => status(node, sessions),
@@ -83,6 +89,12 @@ function readRequest(
   facts.sessionId = session?.sessionId;
   facts.evidence = evidenceFromWire(evidence);
   return [facts.evidence, sessionFromWire(session)];
+}
+
+/** A key id as it came. Raises `key_id_malformed`: no key has another form, and the vault takes none for a programming error. */
+function readKeyId(keyId: string): string {
+  if (!isDerivedId("key", keyId)) throw signerError("key_id_malformed", "key_id is not the id of a key.");
+  return keyId;
 }
 
 function settle(node: SignerNode, keyId: string, proof: SettleRequest["proof"]): Promise<HeldKey | undefined> {
