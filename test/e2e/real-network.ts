@@ -21,6 +21,7 @@ export interface Summary {
   readonly apiUrl: string;
   readonly orgId: string;
   readonly deploymentId: string;
+  readonly descriptorFile: string;
   readonly nodes: readonly { readonly id: string; readonly region: string; readonly pid: number | null }[];
   readonly admin: { readonly token: string; readonly credId: string; readonly privateKeyFile: string };
   readonly data: string;
@@ -135,7 +136,9 @@ export class RealNetwork implements AsyncDisposable {
   /** Client of the API at its present address, acting as the administrator. */
   get client(): CountersignClient {
     const { apiUrl, orgId, deploymentId, admin } = this.summary;
-    return new CountersignClient({ apiUrl, orgId, deploymentId, token: admin.token, signer: this.signer });
+    const descriptor = this.read("descriptor.json");
+    const pinned = { apiUrl, orgId, deploymentId, descriptor, token: admin.token, signer: this.signer };
+    return new CountersignClient(pinned);
   }
 
   /** Evidence that the administrator approved a request, for use on gRPC. A body that is text is approved as it is. */
