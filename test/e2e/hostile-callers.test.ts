@@ -14,7 +14,7 @@ import { issueCertificate } from "../../services/operator/src/deployment/certifi
 import { BusIntruder } from "./bus-intruder.ts";
 import { codeOf } from "./codes.ts";
 import { ask, codeIn, type HttpRequest, say } from "./http.ts";
-import { Insider } from "./insider.ts";
+import { Insider, SILENCE_MS } from "./insider.ts";
 import { framed, post, rawConnection, sendBytes } from "./raw-grpc.ts";
 import { RealNetwork } from "./real-network.ts";
 import { until } from "./until.ts";
@@ -343,7 +343,7 @@ describe("hostile callers", { timeout: 300_000 }, () => {
       await insider.signsWith(key, [2, 3]);
 
       await until("nodes 1 and 2 sign together again", async () => {
-        await insider.signsWith(key, [1, 2]);
+        await insider.signsWith(key, [1, 2], SILENCE_MS);
         return true;
       });
       await assertUnmoved();

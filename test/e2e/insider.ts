@@ -138,11 +138,11 @@ export class Insider {
   }
 
   /** An honest session with this quorum, whose signature is judged by verifiers that are not ours. */
-  async signsWith(key: CertifiedKey, parties: readonly number[], byte = 0x77): Promise<void> {
-    const evidence = await this.approveHash(key, byte);
+  async signsWith(key: CertifiedKey, parties: readonly number[], deadlineMs = PATIENCE_MS): Promise<void> {
+    const evidence = await this.approveHash(key, 0x77);
     const session = this.session(parties);
     assert.deepEqual(
-      await this.signTogether(evidence, session),
+      await this.signTogether(evidence, session, deadlineMs),
       parties.map(() => ({ kind: "released" })),
     );
     const mine = this.releases.filter((release) => release.session === session);
