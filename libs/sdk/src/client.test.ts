@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { actionDigest } from "@countersign/authority";
 import { CountersignError } from "@countersign/errors";
-import { CountersignClient } from "./client.ts";
+import { CountersignClient, TRUST_API } from "./client.ts";
 import { ApiError } from "./errors.ts";
 import { type ActionSigner, KeySigner } from "./key-signer.ts";
 import { answer, type Behaviour, KEY_ID, startApi } from "./testing/api-stand-in.ts";
@@ -34,7 +34,13 @@ async function setUp(
 ) {
   const api = await startApi(behaviour);
   const { signer, used } = countingSigner();
-  const client = new CountersignClient({ apiUrl: api.url, token: "secret-token", signer, ...options });
+  const client = new CountersignClient({
+    apiUrl: api.url,
+    token: "secret-token",
+    signer,
+    descriptor: TRUST_API,
+    ...options,
+  });
   return { api, client, used, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() };
 }
 const fails = (run: Promise<unknown>, code: string) =>
@@ -123,7 +129,7 @@ test("a challenge dated far ahead is refused before the key is touched", async (
   assert.deepEqual(network.used, []);
 });
 
-test("a created key has the id that the approval determines; any other is refused", async () => {
+test("a created key has the id that the approval determines and the approved scheme; any other is refused", async () => {
   await using honest = await setUp();
   await honest.client.createKey({ scheme: "EdDSA", curve: "ed25519" });
 
@@ -137,6 +143,7 @@ test("a created key has the id that the approval determines; any other is refuse
   };
   await using hostile = await setUp({ answers: { "POST /keys": (response) => answer(response, 200, other) } });
   await fails(hostile.client.createKey({ scheme: "EdDSA", curve: "ed25519" }), "api_answer_invalid");
+  await fails(honest.client.createKey({ scheme: "Schnorr", curve: "secp256k1" }), "api_answer_invalid");
 });
 
 test("answers about another key than asked for are refused", async () => {
@@ -285,7 +292,12 @@ test("a caller can cancel", async () => {
 test("an API that is not there is an outage", async () => {
   const { url, [Symbol.asyncDispose]: close } = await startApi();
   await close();
-  const client = new CountersignClient({ apiUrl: url, token: "t", signer: countingSigner().signer });
+  const client = new CountersignClient({
+    apiUrl: url,
+    token: "t",
+    signer: countingSigner().signer,
+    descriptor: TRUST_API,
+  });
 
   await fails(client.keys(), "api_unavailable");
 });
@@ -295,6 +307,7 @@ test("a client prints neither its token nor its key", () => {
     apiUrl: "http://127.0.0.1:1",
     token: "secret-token",
     signer: new KeySigner({ privateKey: PEM }),
+    descriptor: TRUST_API,
   });
 
   assert.doesNotMatch(inspect(client, { depth: 9, showHidden: true }) + JSON.stringify(client), /secret-token|PRIVATE/);

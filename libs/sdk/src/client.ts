@@ -1,12 +1,23 @@
+import { type Descriptor, parseDescriptor } from "@countersign/authority";
 import { base64url, type JsonValue } from "@countersign/bytes";
 import { deriveId } from "@countersign/intent";
 import { type Key, type Page, readKey, readPage, readSignature, type Signature } from "./answers.ts";
 import { answerInvalid, answerText, call } from "./call.ts";
 import { type Pins, verifyChallenge } from "./challenge.ts";
+import { sdkError } from "./errors.ts";
+import { verifyKeyCertificate } from "./key-certificate.ts";
 import type { ActionSigner } from "./key-signer.ts";
+
+/** In place of a descriptor: the caller takes public keys from the API's word, and checks them elsewhere or pays nothing there. */
+export const TRUST_API = "trust-api";
 
 /** How a client reaches the API and whom it acts for. Pin the ids: what is not pinned is taken from the API's word. */
 export interface ClientOptions extends Pins {
+  /**
+   * The deployment descriptor file's bytes, from the operators and not from the API. Every key is then checked against the nodes
+   * it pins, and `deploymentId` is by default the one it names.
+   */
+  readonly descriptor: Uint8Array | typeof TRUST_API;
   /** Root of the API, for example `http://127.0.0.1:3000`; a path in it is dropped. */
   readonly apiUrl: string;
   /** Bearer token. */
@@ -40,18 +51,23 @@ const CREATE_KEY_TIMEOUT_MS = 65_000;
 
 /**
  * Client of a Countersign API. Before the private key is used it recomputes the challenge from the request it is about to
- * send, and throws `challenge_refused` when they differ: the API is not trusted with what is approved.
+ * send, and throws `challenge_refused` when they differ: the API is not trusted with what is approved. Nor with public keys:
+ * before one is answered its certificate is checked, and `key_certificate_refused` thrown when it is not of all pinned nodes.
  */
 export class CountersignClient {
   readonly #options: ClientOptions;
+  /** Absent when the caller trusts the API. */
+  readonly #descriptor: Descriptor | undefined;
 
+  /** Raises `deployment_unpinned`, and `descriptor_invalid`, `public_key_invalid`, `encoding_invalid` for the descriptor. */
   constructor(options: ClientOptions) {
-    this.#options = options;
+    this.#descriptor = pinnedDescriptor(options);
+    this.#options = { ...options, deploymentId: options.deploymentId ?? this.#descriptor?.deploymentId };
   }
 
   /**
    * Sends a request: GET as it is, anything else with a user action over exactly this method, path and body. Answers the
-   * parsed JSON. Errors: those of `call`, and `challenge_refused`.
+   * parsed JSON as it came: public keys in it are the API's word. Errors: those of `call`, and `challenge_refused`.
    */
   async request(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<JsonValue> {
     const signal = this.#signal(options, TIMEOUT_MS);
@@ -59,27 +75,31 @@ export class CountersignClient {
     return (await this.#approved(method, path, body, signal)).answer;
   }
 
-  /** Creates a key; its id must be the one that the approval determines. */
+  /** Creates a key; its id must be the one that the approval determines, its scheme and curve those approved. */
   async createKey(body: { scheme: string; curve: string; name?: string }, options: CallOptions = {}): Promise<Key> {
     const signal = this.#signal(options, CREATE_KEY_TIMEOUT_MS);
     const { answer, c } = await this.#approved("POST", "/keys", body, signal);
-    const key = readKey(answer);
+    const key = this.#readKey(answer);
     // Ids derive from C: an API that answers with another key's id would have its caller receive funds there.
     if (key.id !== deriveId("key", c, 0))
       throw answerInvalid(`The API answered key ${key.id}, which was not approved.`);
+    if (key.scheme !== body.scheme || key.curve !== body.curve)
+      throw answerInvalid(`The API answered a ${key.scheme} key on ${key.curve}, which was not approved.`);
     return key;
   }
 
   /** One key. */
   async key(keyId: string, options: CallOptions = {}): Promise<Key> {
-    const key = readKey(await this.request("GET", `/keys/${segment(keyId)}`, undefined, options));
+    const key = this.#readKey(await this.request("GET", `/keys/${segment(keyId)}`, undefined, options));
     if (key.id !== keyId) throw answerInvalid(`The API answered key ${key.id} when asked for ${keyId}.`);
     return key;
   }
 
   /** Keys, a page at a time. */
   async keys(query: PageQuery = {}, options: CallOptions = {}): Promise<Page<Key>> {
-    return readPage(await this.request("GET", `/keys${search(query)}`, undefined, options), readKey);
+    return readPage(await this.request("GET", `/keys${search(query)}`, undefined, options), (item) =>
+      this.#readKey(item),
+    );
   }
 
   /** Signs with a key; `body` is a SignatureBody of the API (`Hash`, `Message`). */
@@ -94,6 +114,12 @@ export class CountersignClient {
   async signatures(keyId: string, query: PageQuery = {}, options: CallOptions = {}): Promise<Page<Signature>> {
     const path = `/keys/${segment(keyId)}/signatures${search(query)}`;
     return readPage(await this.request("GET", path, undefined, options), readSignature);
+  }
+
+  #readKey(answer: JsonValue): Key {
+    const key = readKey(answer);
+    if (this.#descriptor !== undefined) verifyKeyCertificate(key, this.#descriptor);
+    return key;
   }
 
   async #approved(method: string, path: string, body: unknown, signal: AbortSignal) {
@@ -135,6 +161,14 @@ export class CountersignClient {
     const deadline = AbortSignal.timeout(timeoutMs ?? this.#options.timeoutMs ?? fallbackMs);
     return signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
   }
+}
+
+function pinnedDescriptor({ descriptor }: Pick<Partial<ClientOptions>, "descriptor">): Descriptor | undefined {
+  if (descriptor === TRUST_API) return undefined;
+  // Callers without types can leave it out; a client that trusts by oversight is what this option is to prevent.
+  if (!(descriptor instanceof Uint8Array))
+    throw sdkError("deployment_unpinned", `Give the deployment descriptor's bytes, or say "${TRUST_API}".`);
+  return parseDescriptor(descriptor);
 }
 
 function segment(id: string): string {

@@ -44,6 +44,19 @@ export const sdkErrors = {
     grpc: "PERMISSION_DENIED",
     meaning: "The API asked to sign something else than the request being sent; the private key was not used.",
   },
+  key_certificate_refused: {
+    kind: "abort",
+    http: 502,
+    grpc: "PERMISSION_DENIED",
+    meaning:
+      "The API answered a public key that the pinned nodes did not all acknowledge as it is; nothing may go there.",
+  },
+  deployment_unpinned: {
+    kind: "refusal",
+    http: 400,
+    grpc: "INVALID_ARGUMENT",
+    meaning: "A client was made without the deployment descriptor and without saying that it trusts the API instead.",
+  },
   request_path_invalid: {
     kind: "refusal",
     http: 400,

@@ -18,6 +18,7 @@ interface Summary {
   apiUrl: string;
   orgId: string;
   deploymentId: string;
+  descriptorFile: string;
   data: string;
   nodes: { id: string; region: string; pid: number }[];
   admin: { token: string; credId: string; privateKeyFile: string };
@@ -33,9 +34,10 @@ async function statusOf(data: string): Promise<Status> {
   return JSON.parse((await runCommand("status", "--json", "--data", data)).out);
 }
 
-function clientOf({ apiUrl, orgId, deploymentId, admin }: Summary): CountersignClient {
+function clientOf({ apiUrl, orgId, descriptorFile, admin }: Summary): CountersignClient {
   const signer = new KeySigner({ privateKey: readFileSync(admin.privateKeyFile, "utf8"), credId: admin.credId });
-  return new CountersignClient({ apiUrl, orgId, deploymentId, token: admin.token, signer });
+  const descriptor = new Uint8Array(readFileSync(descriptorFile));
+  return new CountersignClient({ apiUrl, orgId, descriptor, token: admin.token, signer });
 }
 
 function supervisorPid(data: string): number {

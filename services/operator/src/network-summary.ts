@@ -10,6 +10,8 @@ export interface NetworkSummary {
   readonly nodes: readonly { readonly id: string; readonly region: string; readonly pid: number | null }[];
   readonly admin: { readonly token: string; readonly credId: string; readonly privateKeyFile: string };
   readonly deploymentId: string;
+  /** Pins the nodes: whoever shows public keys checks their certificates against it. */
+  readonly descriptorFile: string;
   readonly data: string;
 }
 
@@ -27,6 +29,7 @@ export async function networkSummary(
     nodes: descriptor.nodes.map(({ id, region }) => ({ id, region, pid: byName.get(id)?.pid ?? null })),
     admin: { token: await adminToken(deployment, now), credId, privateKeyFile: folder.admin.privateKey },
     deploymentId: descriptor.deploymentId,
+    descriptorFile: folder.descriptor,
     data: folder.root,
   };
 }
@@ -54,6 +57,7 @@ export function summaryText(
         ["organisation", summary.orgId],
         ["bearer token", `${summary.data}/admin/token`],
         ["approving key", `${summary.admin.privateKeyFile}  (credential ${summary.admin.credId})`],
+        ["pinned nodes", summary.descriptorFile],
         ["one node's share", `${summary.data}/nodes/${summary.nodes[0]?.id}/store`],
       ],
       "  ",

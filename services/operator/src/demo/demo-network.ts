@@ -14,7 +14,7 @@ export interface DemoNetwork {
   readonly services: readonly ServiceStatus[];
   /** The administrator's key; it approves, the token alone does not. */
   readonly signer: KeySigner;
-  /** Recomputes every challenge before that key signs it. */
+  /** Recomputes every challenge before that key signs it, and checks every public key against the pinned nodes. */
   readonly client: CountersignClient;
 }
 
@@ -39,10 +39,11 @@ export async function withDemoNetwork(
       const deployment = await openDeployment(folder);
       const services = await runningServices(folder);
       if (deployment === undefined || services === undefined) throw new Error("The network is ready and not there.");
-      const { apiUrl, orgId, deploymentId, admin } = await networkSummary(deployment, services, Date.now());
+      const { apiUrl, orgId, descriptorFile, admin } = await networkSummary(deployment, services, Date.now());
       const { token, credId, privateKeyFile } = admin;
       const signer = new KeySigner({ privateKey: await readFile(privateKeyFile, "utf8"), credId });
-      const client = new CountersignClient({ apiUrl, token, signer, deploymentId, orgId });
+      const descriptor = new Uint8Array(await readFile(descriptorFile));
+      const client = new CountersignClient({ apiUrl, token, signer, descriptor, orgId });
       await walk({ deployment, services, signer, client });
       over.abort();
     },
