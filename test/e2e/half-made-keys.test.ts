@@ -181,7 +181,7 @@ function isActive({ state }: KeyStateResponse): boolean {
 /** All that makes a key this key. */
 function facts(key: KeyStateResponse["key"]): string {
   assert.ok(key !== undefined);
-  return [key.keyId, key.suite, ...[...key.commitments, key.chainCode, key.tau].map(hex)].join();
+  return [key.keyId, key.suite, ...[...key.commitments, key.chainCodeHash, key.tau].map(hex)].join();
 }
 
 /** Ids are derived from C (architecture 6), so that the id is known before the key is there. */

@@ -33,7 +33,9 @@ export function flawedSigner(flaw: Flaw): (node: SignerNode) => Partial<SignerCa
       const { keyId, message } = readRequest(evidence);
       const { deploymentId, nodes } = node.descriptor;
       const { facts, secret } = await node.vault.openKey(keyId);
-      const { package: key } = keyFromWire(fromBinary(PublicKeyPackageSchema, facts.publicPart), nodes.length);
+      // After the chain code.
+      const wire = fromBinary(PublicKeyPackageSchema, facts.publicPart.subarray(32));
+      const { package: key } = keyFromWire(wire, nodes.length);
       const share: KeyShare = { public: key, index: node.self, secret };
       const { epoch } = key;
       const { sessionId, parties } = session;

@@ -304,7 +304,7 @@ function schemeOf(key: CertifiedKey): Statement["scheme"] {
 }
 
 function encoded({ package: key }: CertifiedKey): string {
-  return [key.suite, ...key.commitments.map(hex), hex(key.chainCode)].join(" ");
+  return [key.suite, ...key.commitments.map(hex), hex(key.chainCodeHash)].join(" ");
 }
 
 function subsets<T>(items: readonly T[], size: number): readonly (readonly T[])[] {

@@ -22,8 +22,8 @@ export interface PublicKeyPackage {
   readonly commitments: readonly Point[];
   /** Y_1..Y_n by party index - 1, computed from the commitments. */
   readonly verificationShares: readonly Point[];
-  /** 32 bytes. */
-  readonly chainCode: Uint8Array;
+  /** SHA-256 of the chain code, 32 bytes. The chain code itself is a secret of the signers and no part of anything public. */
+  readonly chainCodeHash: Uint8Array;
   /** Echo digest of the generation session, 32 bytes. */
   readonly tau: Uint8Array;
 }

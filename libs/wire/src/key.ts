@@ -27,24 +27,24 @@ export function keyFromWire(message: WirePackage | undefined, partyCount: number
   if (suite === undefined)
     throw wireError("message_malformed", `key.suite "${key.suite.slice(0, 64)}" is not one of ${SUITES.join(", ")}.`);
   const { keyId, epoch, threshold, commitments } = key;
-  const chainCode = fixedBytes(key.chainCode, 32, "key.chain_code");
+  const chainCodeHash = fixedBytes(key.chainCodeHash, 32, "key.chain_code_hash");
   const tau = fixedBytes(key.tau, 32, "key.tau");
   return {
-    package: publicKeyPackage({ suite, keyId, epoch, threshold, partyCount, commitments, chainCode, tau }),
+    package: publicKeyPackage({ suite, keyId, epoch, threshold, partyCount, commitments, chainCodeHash, tau }),
     certificate: certificateFromWire(key.certificate),
   };
 }
 
 /** Writes a public key package. */
 export function keyToWire(key: CertifiedKey): WirePackage {
-  const { suite, keyId, epoch, threshold, commitments, chainCode, tau } = key.package;
+  const { suite, keyId, epoch, threshold, commitments, chainCodeHash, tau } = key.package;
   return create(PublicKeyPackageSchema, {
     suite,
     keyId,
     epoch,
     threshold,
     commitments: [...commitments],
-    chainCode,
+    chainCodeHash,
     tau,
     certificate: certificateToWire(key.certificate),
   });

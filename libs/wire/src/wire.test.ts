@@ -111,13 +111,13 @@ test("a key that is absent, of an unknown suite or with digests of another size 
     epoch: 0,
     threshold: 2,
     commitments: [bytes(32), bytes(32)],
-    chainCode: bytes(32),
+    chainCodeHash: bytes(32),
     tau: bytes(32),
     certificate: [],
   };
 
   assert.throws(() => keyFromWire(undefined, 3), MALFORMED);
   assert.throws(() => keyFromWire({ ...key, suite: "FROST-P256-SHA256-v1" }, 3), MALFORMED);
-  assert.throws(() => keyFromWire({ ...key, chainCode: bytes(31) }, 3), MALFORMED);
+  assert.throws(() => keyFromWire({ ...key, chainCodeHash: bytes(31) }, 3), MALFORMED);
   assert.throws(() => keyFromWire({ ...key, tau: bytes(33) }, 3), MALFORMED);
 });

@@ -285,7 +285,7 @@ test("an answer that is no key of this approval is never shown as one", async ()
     "too few acknowledgements": changed({ certificate: [] }),
     "acknowledgements in another order": swapped,
     "a short digest": changed({ tau: new Uint8Array(31) }),
-    "a short chain code": changed({ chainCode: new Uint8Array(31) }),
+    "a short chain code": changed({ chainCodeHash: new Uint8Array(31) }),
   };
   const before = (await api.call("GET", "/keys?limit=100")).json.items.length;
 

@@ -71,7 +71,7 @@ test("a certificate is of this key, complete and signed by the pinned nodes, or 
     { package: key.package, certificate: other.certificate },
     { package: key.package, certificate: [first, second] },
     { package: key.package, certificate: [first, second, forged] },
-    { package: { ...key.package, chainCode: new Uint8Array(32) }, certificate: key.certificate },
+    { package: { ...key.package, chainCodeHash: new Uint8Array(32) }, certificate: key.certificate },
   ];
 
   for (const presented of bad) assert.throws(() => keys.admit(presented, keyId), { code: "certificate_differs" });

@@ -70,9 +70,9 @@ export async function generate(
       openSignedMessage,
       rng,
       ...pausing(node),
-      stage: async (share, acknowledgement) => {
+      stage: async (share, acknowledgement, chainCode) => {
         const record = { keyId, c, owner: orgId, purpose, suite, epoch: FIRST_EPOCH, sessionId };
-        const publicPart = encodePackage(share.public);
+        const publicPart = encodePackage(share.public, chainCode);
         await vault.stageKey({ ...record, publicPart, secret: share.secret }, encodeCertificate([acknowledgement]));
       },
     });

@@ -1,4 +1,6 @@
+import assert from "node:assert/strict";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { concatBytes, equalBytes, sha256 } from "@countersign/bytes";
 import { PublicKeyPackageSchema } from "@countersign/proto/session";
 import { type Acknowledgement, checkKeyShare, type KeyShare, type PublicKeyPackage } from "@countersign/threshold";
 import type { KeyFacts } from "@countersign/vault";
@@ -11,16 +13,24 @@ const packages = new WeakMap<KeyFacts, PublicKeyPackage>();
 /** Shares whose equation s_i*G == Y_i was checked since they were read. */
 const checked = new WeakSet<KeyFacts>();
 
-/** Public part as stored: the wire form without certificate, which the vault keeps beside it. */
-export function encodePackage(key: PublicKeyPackage): Uint8Array {
-  return toBinary(PublicKeyPackageSchema, keyToWire({ package: key, certificate: [] }));
+/** The chain code stands first in what is stored of a key. */
+const CHAIN_CODE_SIZE = 32;
+
+/**
+ * What is stored of a key besides the share: the chain code, then the wire form without certificate, which the vault keeps beside it.
+ * Only the wire form is ever shown; the chain code stays under the vault's seal.
+ */
+export function encodePackage(key: PublicKeyPackage, chainCode: Uint8Array): Uint8Array {
+  assert(equalBytes(sha256(chainCode), key.chainCodeHash), "A key is stored with its own chain code.");
+  return concatBytes(chainCode, toBinary(PublicKeyPackageSchema, keyToWire({ package: key, certificate: [] })));
 }
 
 /** The public package of a stored key. */
-export function packageOf({ descriptor }: SignerNode, facts: KeyFacts): PublicKeyPackage {
+export function packageOf({ descriptor }: Pick<SignerNode, "descriptor">, facts: KeyFacts): PublicKeyPackage {
   let known = packages.get(facts);
   if (known === undefined) {
-    known = keyFromWire(fromBinary(PublicKeyPackageSchema, facts.publicPart), descriptor.nodes.length).package;
+    const wire = fromBinary(PublicKeyPackageSchema, facts.publicPart.subarray(CHAIN_CODE_SIZE));
+    known = keyFromWire(wire, descriptor.nodes.length).package;
     packages.set(facts, known);
   }
   return known;

@@ -3,9 +3,8 @@ import { after, before, test } from "node:test";
 import { apply } from "@countersign/authority";
 import { type Secret, sha256, utf8 } from "@countersign/bytes";
 import { renunciationStatement, verifyRenunciation } from "@countersign/threshold";
-import type { CertifiedKey } from "@countersign/wire";
+import { type CertifiedKey, keyToWire } from "@countersign/wire";
 import { generate } from "./generate.ts";
-import { encodePackage } from "./key-record.ts";
 import { Sessions } from "./sessions.ts";
 import { keyState, renounce, settleByCertificate, settleByRenunciations } from "./settle.ts";
 import { status } from "./status.ts";
@@ -41,7 +40,7 @@ test("a key that all nodes acknowledged is active at each, with the same package
 
     assert.equal(held?.state, "active");
     assert.deepEqual(held?.certificate, key.certificate);
-    assert.deepEqual(encodePackage(held.package), encodePackage(key.package));
+    assert.deepEqual(keyToWire(held), keyToWire(key));
   }
   assert.deepEqual(
     key.certificate.map(({ party }) => party),

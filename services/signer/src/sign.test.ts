@@ -39,7 +39,7 @@ async function shareAs(change: Partial<KeyRecord>): Promise<KeyRecord> {
   const { facts, secret } = await network.at(1).node.vault.openKey(keyId);
   const { acknowledgement: _, state: __, ...record } = facts;
   const named = { ...record, keyId: "key-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", ...change };
-  const publicPart = encodePackage({ ...key.package, keyId: named.keyId });
+  const publicPart = encodePackage({ ...key.package, keyId: named.keyId }, facts.publicPart.slice(0, 32));
   return { ...named, publicPart, c: sha256(utf8(named.keyId)), secret: change.secret ?? secret };
 }
 

@@ -67,7 +67,7 @@ test("the acknowledgement statement changes with everything public about the key
     { ...key, threshold: 3 },
     { ...key, commitments: other.commitments },
     { ...key, verificationShares: [...shares, ...shares.slice(0, 1)] },
-    { ...key, chainCode: other.chainCode },
+    { ...key, chainCodeHash: other.chainCodeHash },
   ];
 
   const statements = [

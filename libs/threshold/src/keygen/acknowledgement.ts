@@ -1,4 +1,4 @@
-import { sha256, u16be, u32be } from "@countersign/bytes";
+import { u16be, u32be } from "@countersign/bytes";
 import type { PartyIndex, VerifyIdentity } from "../delivery.ts";
 import { ProtocolAbort } from "../errors.ts";
 import type { Acknowledgement, PublicKeyPackage } from "../key-share.ts";
@@ -18,7 +18,7 @@ export interface Renunciation {
  * 32 bytes. `tau` commits to the session and the members' identities.
  */
 export function acknowledgementStatement(deploymentId: string, key: PublicKeyPackage): Uint8Array {
-  const { tau, keyId, suite, epoch, threshold, verificationShares, chainCode } = key;
+  const { tau, keyId, suite, epoch, threshold, verificationShares, chainCodeHash } = key;
   return T(
     "dkg-out",
     tau,
@@ -29,7 +29,7 @@ export function acknowledgementStatement(deploymentId: string, key: PublicKeyPac
     u16be(threshold),
     publicKeyOf(key),
     ...verificationShares,
-    sha256(chainCode),
+    chainCodeHash,
   );
 }
 

@@ -110,7 +110,7 @@ test("the chain code depends on every party's part, and two generations share no
   );
 
   assert.ok(first && second);
-  assert.notEqual(hex(first.chainCode), hex(second.chainCode));
+  assert.notEqual(hex(first.chainCodeHash), hex(second.chainCodeHash));
   assert.notEqual(hex(first.tau), hex(second.tau));
   assert.notDeepEqual(first.commitments, second.commitments);
 });
@@ -179,8 +179,8 @@ test("a share that cannot be staged is never acknowledged, and its secret is wip
     },
     options: (party, options) => ({
       ...options,
-      stage: async (share, acknowledgement) => {
-        if (party !== 2) return options.stage(share, acknowledgement);
+      stage: async (share, acknowledgement, chainCode) => {
+        if (party !== 2) return options.stage(share, acknowledgement, chainCode);
         refused = share;
         throw full;
       },

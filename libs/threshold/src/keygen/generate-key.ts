@@ -8,7 +8,7 @@ import { checkAcknowledgement, checkShare, echoDigest, openReveal } from "./chec
 import { Conversation } from "./conversation.ts";
 import { deal } from "./dealing.ts";
 import { decodeCommitment, decodeEcho, encodeEcho, encodeFinish, encodeReveal, encodeShare } from "./encoding.ts";
-import { jointKeySteps } from "./joint-key.ts";
+import { jointChainCode, jointKeySteps } from "./joint-key.ts";
 import { sumOfSecrets } from "./polynomial.ts";
 import { checkKeyShare, checkPublicPolynomial } from "./public-key-package.ts";
 import { checkDelivery, type KeygenSession, type KeygenTerms, type KeygenVerifiers, keygenSession } from "./terms.ts";
@@ -21,9 +21,9 @@ export interface KeygenOptions extends KeygenTerms, KeygenVerifiers {
   /**
    * Makes share and acknowledgement durable before the acknowledgement leaves; rejects when it cannot. From then on the record
    * stays until all n acknowledgements activate it or a renunciation lets it go. The share is wiped when generation fails
-   * afterwards, so what is kept must be a copy.
+   * afterwards, so what is kept must be a copy. So must what is kept of the chain code (32 bytes, secret), which is wiped next.
    */
-  readonly stage: (share: KeyShare, acknowledgement: Acknowledgement) => Promise<void>;
+  readonly stage: (share: KeyShare, acknowledgement: Acknowledgement, chainCode: Uint8Array) => Promise<void>;
   /** Lets the event loop serve others between pieces of work that grow with the parties. Default: goes on at once. */
   readonly pause?: Pause;
 }
@@ -89,7 +89,8 @@ export async function generateKey(delivery: Delivery, options: KeygenOptions): P
 
     // Persist before acknowledging. The other way round, a crash between the two leaves a key that the others activate and
     // this node cannot use.
-    await options.stage(share, acknowledgement);
+    const chainCode = jointChainCode(session, packages, tau);
+    await options.stage(share, acknowledgement, chainCode).finally(() => wipe(chainCode));
     await talk.send("finish", "all", encodeFinish(acknowledgement.signature));
     const signatures = await talk
       .collect("finish", {

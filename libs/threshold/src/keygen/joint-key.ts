@@ -1,3 +1,4 @@
+import { sha256 } from "@countersign/bytes";
 import type { Point } from "../curves/curve.ts";
 import type { PartyIndex } from "../delivery.ts";
 import { ProtocolAbort } from "../errors.ts";
@@ -20,6 +21,16 @@ export function jointKey(
   return runAtOnce(jointKeySteps(session, packages, tau));
 }
 
+/** The key's chain code, 32 bytes: from it and the public key whoever holds both derives every child key. The caller wipes it. */
+export function jointChainCode(
+  session: KeygenSession,
+  packages: ReadonlyMap<PartyIndex, RevealedPackage>,
+  tau: Uint8Array,
+): Uint8Array {
+  const dealt = session.parties.flatMap((party) => packages.get(party)?.package ?? []);
+  return T("cc", tau, ...dealt.map(({ chainCode }) => chainCode));
+}
+
 /** `jointKey` in pieces: with many parties it takes longer than an event loop may stand still. */
 export function* jointKeySteps(
   session: KeygenSession,
@@ -35,9 +46,9 @@ export function* jointKeySteps(
       commitments.push(curve.sum(dealt.flatMap((one) => one.commitments[commitments.length] ?? [])));
       yield;
     }
-    const chainCode = T("cc", tau, ...dealt.map(({ chainCode }) => chainCode));
+    const chainCodeHash = sha256(jointChainCode(session, packages, tau));
     const partyCount = session.parties.length;
-    return yield* packageSteps({ suite, keyId, epoch, threshold, partyCount, chainCode, tau }, commitments);
+    return yield* packageSteps({ suite, keyId, epoch, threshold, partyCount, chainCodeHash, tau }, commitments);
   } catch (cause) {
     if (!(cause instanceof ProtocolAbort)) throw cause;
     throw new ProtocolAbort("keygen_result_degenerate", `The sum of all dealings for key ${keyId} is degenerate.`, {

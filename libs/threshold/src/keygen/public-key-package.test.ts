@@ -84,7 +84,7 @@ test("facts that make no key are refused with one code", () => {
     { commitments: [constant, slope, slope] },
     { commitments: [constant, identity] },
     { commitments: [constant, slope.subarray(1)] },
-    { chainCode: systemRng(31) },
+    { chainCodeHash: systemRng(31) },
     { tau: systemRng(33) },
   ])
     assert.throws(() => publicKeyPackage({ ...key, ...change }), UNUSABLE, JSON.stringify(Object.keys(change)));

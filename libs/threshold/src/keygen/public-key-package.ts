@@ -17,7 +17,7 @@ export interface PublicKeyFacts {
   readonly partyCount: number;
   /** D_0..D_(t-1), encoded. */
   readonly commitments: readonly Uint8Array[];
-  readonly chainCode: Uint8Array;
+  readonly chainCodeHash: Uint8Array;
   readonly tau: Uint8Array;
 }
 
@@ -26,13 +26,13 @@ export interface PublicKeyFacts {
  * degree exactly t-1. Raises `public_key_package_invalid` with the reason as cause.
  */
 export function publicKeyPackage(facts: PublicKeyFacts): PublicKeyPackage {
-  const { suite, keyId, threshold, partyCount, chainCode, tau } = facts;
+  const { suite, keyId, threshold, partyCount, chainCodeHash, tau } = facts;
   try {
     checkThreshold(threshold, partyCount);
     if (facts.commitments.length !== threshold)
       throw new RangeError(`Expected ${threshold} commitments, found ${facts.commitments.length}.`);
-    if (chainCode.length !== WORD_SIZE || tau.length !== WORD_SIZE)
-      throw new RangeError("Chain code and tau are 32 bytes each.");
+    if (chainCodeHash.length !== WORD_SIZE || tau.length !== WORD_SIZE)
+      throw new RangeError("Chain code hash and tau are 32 bytes each.");
     const { curve } = suiteOf(suite);
     const points = facts.commitments.map((point) => curve.decodePoint(point));
     return runAtOnce(packageSteps(facts, points));
@@ -46,7 +46,7 @@ export function* packageSteps(
   facts: Omit<PublicKeyFacts, "commitments">,
   commitments: readonly Point[],
 ): Steps<PublicKeyPackage> {
-  const { suite, keyId, epoch, threshold, partyCount, chainCode, tau } = facts;
+  const { suite, keyId, epoch, threshold, partyCount, chainCodeHash, tau } = facts;
   const { curve } = suiteOf(suite);
   const verificationShares: Point[] = [];
   while (verificationShares.length < partyCount) {
@@ -62,7 +62,7 @@ export function* packageSteps(
     keyForm: "internal",
     commitments,
     verificationShares,
-    chainCode,
+    chainCodeHash,
     tau,
   };
 }

@@ -36,7 +36,7 @@ export function splitKey(options: {
     keyForm: "internal",
     commitments: polynomial.map((coefficient): Point => curve.multiplyBase(coefficient)),
     verificationShares: values.map((value): Point => curve.multiplyBase(value)),
-    chainCode: rng(32),
+    chainCodeHash: rng(32),
     tau: rng(32),
   };
   const shares = values.map((value, index) => ({ public: key, index: index + 1, secret: new Secret(value) }));

@@ -1,5 +1,5 @@
 import type { Descriptor } from "@countersign/authority";
-import { hex, sha256 } from "@countersign/bytes";
+import { hex } from "@countersign/bytes";
 import type { CountersignError } from "@countersign/errors";
 import type { CreateKey } from "@countersign/intent";
 import type { CreateKeyResponse } from "@countersign/proto/orchestrator";
@@ -38,7 +38,8 @@ export function readCreatedKey(
   if (key.threshold !== threshold || key.commitments.length !== threshold) throw unfit("has another threshold");
   if (verificationShares.length !== nodes.length || key.certificate.length !== nodes.length)
     throw unfit("is not acknowledged by every node");
-  if (key.tau.length !== HASH_BYTES || key.chainCode.length !== HASH_BYTES) throw unfit("has digests of another size");
+  if (key.tau.length !== HASH_BYTES || key.chainCodeHash.length !== HASH_BYTES)
+    throw unfit("has digests of another size");
   const acknowledgements = nodes.map(({ id, index }, place) => {
     const { party = 0, signature = new Uint8Array(0) } = key.certificate[place] ?? {};
     if (party !== index || signature.length !== IDENTITY_SIGNATURE_BYTES)
@@ -54,7 +55,7 @@ export function readCreatedKey(
       threshold: key.threshold,
       publicKey: hex(internal),
       tau: hex(key.tau),
-      chainCodeHash: hex(sha256(key.chainCode)),
+      chainCodeHash: hex(key.chainCodeHash),
       verificationShares: verificationShares.map(hex),
       acknowledgements,
     },

@@ -100,7 +100,7 @@ export class TestOrchestrator {
         epoch: 0,
         threshold: this.#threshold,
         commitments: Array.from({ length: this.#threshold }, () => internal),
-        chainCode: sha256(key.secret),
+        chainCodeHash: sha256(key.secret),
         tau: sha256(internal),
         certificate,
       },

@@ -161,11 +161,11 @@ export declare type PublicKeyPackage = Message<"countersign.common.v1.PublicKeyP
   commitments: Uint8Array[];
 
   /**
-   * Chain code, 32 bytes.
+   * SHA-256 of the chain code, 32 bytes; the chain code itself never leaves the signers.
    *
-   * @generated from field: bytes chain_code = 6;
+   * @generated from field: bytes chain_code_hash = 6;
    */
-  chainCode: Uint8Array;
+  chainCodeHash: Uint8Array;
 
   /**
    * Echo digest of the generation session, 32 bytes.
