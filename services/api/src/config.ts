@@ -10,6 +10,8 @@ export const ApiConfig = Type.Object(
     listen: settings.listen,
     /** The store. */
     database: Type.String({ pattern: "^pglite:/", description: "pglite: and an absolute folder" }),
+    /** Folder of this user's in which a new embedded database is kept once, to be copied by later first starts. Default: none. */
+    databaseTemplates: Type.Optional(settings.path),
     /** Orchestrators, any of which may take any request. */
     orchestrators: Type.Array(Type.String({ pattern: "^[^\\s/]+:[0-9]{1,5}$", description: "host:port" }), {
       minItems: 1,

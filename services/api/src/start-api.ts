@@ -34,7 +34,7 @@ export async function startApi(config: ApiConfig, { log, signal }: ServiceTools)
   const tls = await readTls(config.tls);
   using tokenKey = await readSecret(config.tokenKey);
   const tokens = new Tokens(decodeUtf8(tokenKey.expose(), "tokenKey"), { deploymentId, now: Date.now });
-  const database = await Database.open(config.database);
+  const database = await Database.open(config.database, { templates: config.databaseTemplates });
   const orchestrators = new Orchestrators(config.orchestrators, { deploymentId, tls });
   const cutOff = new AbortController();
   const api: Api = {

@@ -48,8 +48,12 @@ async function folder(): Promise<string> {
   return copy;
 }
 
-async function opened<T>(path: string, work: (database: Database) => Promise<T>): Promise<T> {
-  const database = await Database.open(`pglite:${path}`);
+async function opened<T>(
+  path: string,
+  work: (database: Database) => Promise<T>,
+  options: { templates?: string } = {},
+): Promise<T> {
+  const database = await Database.open(`pglite:${path}`, options);
   try {
     return await work(database);
   } finally {
@@ -362,4 +366,27 @@ test("a folder that is no database, or a damaged one, is left as it is and the m
   const file = join(root, "a-file");
   await writeFile(file, "");
   await assert.rejects(Database.open(`pglite:${file}`), { code: "database_damaged" });
+});
+
+test("a new database is copied from a template, which the first one leaves behind complete", async () => {
+  const templates = join(root, "templates");
+  const [first, second] = [join(root, "first"), join(root, "second")];
+  await opened(first, async () => {}, { templates });
+  const [name = "", ...others] = await readdir(templates);
+  const kept = await readdir(join(templates, name));
+  // Shows that the copy is what is opened: a mark that no Postgres makes.
+  await writeFile(join(templates, name, "copied"), "");
+
+  await opened(second, async () => {}, { templates });
+
+  assert.match(name, /^postgres-\d+\.\d+\.\d+$/);
+  assert.deepEqual([others, kept.includes("PG_VERSION"), kept.includes("postmaster.pid")], [[], true, false]);
+  assert.ok((await readdir(join(second, "postgres"))).includes("copied"));
+});
+
+test("a template folder that cannot be written to does not keep a database from being made", async () => {
+  const file = join(root, "file");
+  await writeFile(file, "");
+
+  await opened(join(root, "third"), async () => {}, { templates: join(file, "templates") });
 });

@@ -21,14 +21,15 @@ export class Database {
   }
 
   /**
-   * Opens the database of a URL; `pglite:<absolute folder>` is the embedded Postgres. Raises `database_url_invalid`,
+   * Opens the database of a URL; `pglite:<absolute folder>` is the embedded Postgres, whose new databases are copied from
+   * `templates` when that is given. Raises `database_url_invalid`,
    * `database_in_use`, `database_damaged`, `database_newer`.
    */
-  static async open(url: string): Promise<Database> {
+  static async open(url: string, { templates }: { templates?: string | undefined } = {}): Promise<Database> {
     const [, folder] = /^pglite:(.+)$/s.exec(url) ?? [];
     if (folder === undefined || !isAbsolute(folder))
       throw apiError("database_url_invalid", "The database must be pglite:<absolute folder>.");
-    return new Database(await openPglite(folder));
+    return new Database(await openPglite(folder, templates));
   }
 
   /** Runs `work` in one transaction that sees this organisation's rows. Raises `database_failed`, and what `work` raises. */

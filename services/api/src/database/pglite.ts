@@ -1,4 +1,4 @@
-import { access, mkdir, rename, rm } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CountersignError } from "@countersign/errors";
 import { PGlite } from "@electric-sql/pglite";
@@ -6,6 +6,7 @@ import { type Dialect, PGliteDialect } from "kysely";
 import { apiError } from "../errors.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { migrate } from "./migrate.ts";
+import { newFiles } from "./new-files.ts";
 
 /** The role that serves requests: it owns nothing and sees one organisation at a time. */
 const SERVING_ROLE = "countersign_api";
@@ -20,15 +21,15 @@ export interface EmbeddedPostgres {
 }
 
 /**
- * Opens or creates the embedded Postgres of a folder for this process alone. Its one session is a superuser, whom row-level
+ * Opens or creates the embedded Postgres of a folder for this process alone; `templates` as in `newFiles`. Its one session is a superuser, whom row-level
  * security does not bind, so it becomes the serving role before anything is asked of it. Raises `database_in_use`,
  * `database_damaged`, `database_newer`.
  */
-export async function openPglite(folder: string): Promise<EmbeddedPostgres> {
+export async function openPglite(folder: string, templates?: string): Promise<EmbeddedPostgres> {
   const lock = await takeFolder(folder);
   let opened: PGlite | undefined;
   try {
-    const postgres = await openFiles(folder);
+    const postgres = await openFiles(folder, templates);
     opened = postgres;
     await migrate(postgres);
     await postgres.exec(`SET ROLE ${SERVING_ROLE}`);
@@ -56,9 +57,9 @@ async function takeFolder(folder: string): Promise<{ release(): void }> {
   }
 }
 
-async function openFiles(folder: string): Promise<PGlite> {
+async function openFiles(folder: string, templates: string | undefined): Promise<PGlite> {
   const files = join(folder, "postgres");
-  if (!(await exists(files))) await createFiles(folder, files);
+  if (!(await exists(files))) await newFiles(files, makeFiles, templates);
   // Without this file PGlite would take the folder for an empty one and write a new database into it.
   if (!(await exists(join(files, "PG_VERSION")))) throw damaged(folder, "PG_VERSION is missing");
   try {
@@ -68,13 +69,9 @@ async function openFiles(folder: string): Promise<PGlite> {
   }
 }
 
-/** Under a name of its own until complete: a crash in between leaves no half-written database under the real name. */
-async function createFiles(folder: string, files: string): Promise<void> {
-  const unfinished = join(folder, "postgres.unfinished");
-  await rm(unfinished, { recursive: true, force: true });
-  const postgres = await ready(unfinished);
+async function makeFiles(folder: string): Promise<void> {
+  const postgres = await ready(folder);
   await postgres.close();
-  await rename(unfinished, files);
 }
 
 async function ready(files: string): Promise<PGlite> {

@@ -27,6 +27,10 @@ import { issueCertificates } from "./certificates.ts";
 import { DEPLOYMENT_ID, makeDeployment, makeTokenKey, stateOf, type TestDeployment } from "./test-deployment.ts";
 import { TestOrchestrator } from "./test-orchestrator.ts";
 
+/** Where `./countersign test` keeps the database that every test file would otherwise make anew. */
+const CACHE = process.env["COUNTERSIGN_CACHE"];
+const TEMPLATES = CACHE === undefined ? undefined : join(CACHE, "databases");
+
 /** Who calls in a test. */
 export interface TestCaller {
   readonly orgId: string;
@@ -154,7 +158,7 @@ export class TestApi {
       descriptor: this.deployment.descriptor,
       state: () => this.state,
       tokens: new Tokens(this.tokenKey, { deploymentId: DEPLOYMENT_ID, now: () => this.now() }),
-      database: await Database.open(`pglite:${this.folder}/database`),
+      database: await Database.open(`pglite:${this.folder}/database`, { templates: TEMPLATES }),
       orchestrators: new Orchestrators([this.#rpc?.address ?? ""], {
         deploymentId: DEPLOYMENT_ID,
         tls: this.#material(1),

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { natsConfiguration } from "@countersign/mesh";
 import { LOOPBACK } from "../network/ports.ts";
 import { makeFolder, writeFileAtomic } from "../write-file.ts";
@@ -18,8 +19,8 @@ export interface NetworkPorts {
   readonly api: number;
 }
 
-/** Writes the configuration file of every service for the given ports. */
-export async function writeSettings(deployment: Deployment, ports: NetworkPorts): Promise<void> {
+/** Writes the configuration file of every service for the given ports; `cache` is this user's cache folder, if there is one. */
+export async function writeSettings(deployment: Deployment, ports: NetworkPorts, cache?: string): Promise<void> {
   const { folder, descriptor } = deployment;
   const redisPassword = randomBytes(24).toString("base64url");
   const nats = (seed: string) => ({ servers: [`nats://${LOOPBACK}:${ports.nats}`], seed });
@@ -53,6 +54,7 @@ export async function writeSettings(deployment: Deployment, ports: NetworkPorts)
     descriptor: folder.descriptor,
     listen: listen(ports.api),
     database: `pglite:${folder.api.database}`,
+    ...(cache === undefined ? {} : { databaseTemplates: join(cache, "databases") }),
     orchestrators: [`${LOOPBACK}:${ports.orchestrator}`],
     tls: tls(folder.api.tls),
     tokenKey: folder.api.tokenKey,

@@ -52,7 +52,7 @@ export async function prepareNetwork(plan: NetworkPlan, surroundings: NetworkSur
   requireSamePlan(plan, deployment);
   await renewCertificates(deployment, Date.now());
   const ports = await choosePorts(deployment, port);
-  await writeSettings(deployment, ports);
+  await writeSettings(deployment, ports, surroundings.environment["COUNTERSIGN_CACHE"]);
   await makeFolder(folder.logs);
 
   const supervisor = new Supervisor(serviceOrder(deployment, ports, surroundings), surroundings.report);
