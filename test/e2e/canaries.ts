@@ -54,7 +54,10 @@ async function vaultCanaries(network: RealNetwork, party: number, id: string): P
     party,
     async (vault) => {
       const keys = await vault.keys(KEYS_MAX);
-      for (const { keyId } of keys) add(`share of ${keyId} at ${id}`, (await vault.openKey(keyId)).secret.expose());
+      for (const { keyId, publicPart } of keys) {
+        add(`share of ${keyId} at ${id}`, (await vault.openKey(keyId)).secret.expose());
+        add(`chain code of ${keyId} at ${id}`, publicPart.subarray(0, 32));
+      }
       return keys.length;
     },
     watch,
