@@ -6,6 +6,7 @@ import { CountersignError } from "@countersign/errors";
 import { type Renunciation, KeyStateResponse_State as State } from "@countersign/proto/signer";
 import type { SignerClient } from "@countersign/service-orchestrator";
 import { prepareCurves, renunciationStatement } from "@countersign/threshold";
+import { evidenceToWire } from "@countersign/wire";
 import { Judge } from "./judge.ts";
 import { readNodes } from "./node-records.ts";
 import { type DeploymentOptions, SimulatedDeployment } from "./simulated-deployment.ts";
@@ -140,7 +141,9 @@ test("a member that acknowledges to one node and renounces to another takes the 
     assert.deepEqual(await states(), [State.ACTIVE, State.STAGED, State.ACTIVE]);
     const { sessionId } = await settle(client(2).keyState({ keyId }, call));
 
-    const { renunciation: lie } = await settle(client(3).renounce({ keyId, sessionId }, call));
+    const { renunciation: lie } = await settle(
+      client(3).renounce({ keyId, sessionId, evidence: evidenceToWire(creation) }, call),
+    );
     assert(lie);
     const offers: readonly (readonly Renunciation[])[] = [
       [],
@@ -170,7 +173,9 @@ test("promises of another session or key give nothing up", () =>
     const { sessionId } = await settle(client(1).keyState({ keyId }, call));
     const other = new Uint8Array(32).fill(1);
     const promise = async (party: number, of: { keyId: string; sessionId: Uint8Array }) => {
-      const { renunciation } = await settle(client(party).renounce(of, call));
+      const { renunciation } = await settle(
+        client(party).renounce({ ...of, evidence: evidenceToWire(creation) }, call),
+      );
       assert(renunciation);
       return renunciation;
     };

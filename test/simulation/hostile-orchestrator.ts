@@ -177,13 +177,17 @@ export class HostileOrchestrator {
     const signer = this.#signer(party);
     const sessionId =
       this.#random.next() < 0.5 ? this.#bytes() : pick(this.#random, [...this.#generations, this.#bytes()]);
+    const approval = evidenceToWire(evidence);
     const moves: readonly (() => void)[] = [
       () => this.#generate(evidence, sessionId),
       () => this.#generate(evidence, sessionId),
       () => this.#generate(this.#creation, sessionId),
-      () => this.#follow(signer.renounce({ keyId: existing, sessionId }, this.#call()).then(() => undefined)),
+      () =>
+        this.#follow(
+          signer.renounce({ keyId: existing, sessionId, evidence: approval }, this.#call()).then(() => undefined),
+        ),
       () => {
-        const asked = signer.renounce({ keyId, sessionId }, this.#call());
+        const asked = signer.renounce({ keyId, sessionId, evidence: approval }, this.#call());
         this.#follow(asked.then(({ renunciation }) => void (renunciation && this.#promises.push(renunciation))));
       },
       () => this.#settle(signer, keyId, { case: "renunciations", value: { renunciations: this.#somePromises() } }),

@@ -48,6 +48,11 @@ export const vaultErrors = {
     "The attempts that one approval may cost this node are used up.",
   ),
   generation_running: refusal(409, "FAILED_PRECONDITION", "A generation of that key is running at this node."),
+  renunciation_limit: refusal(
+    429,
+    "RESOURCE_EXHAUSTED",
+    "The generation sessions that one key may give up in an hour are used up.",
+  ),
   generation_limit: refusal(
     429,
     "RESOURCE_EXHAUSTED",

@@ -1,9 +1,14 @@
 import { hex, utf8 } from "@countersign/bytes";
 import { vaultError } from "./errors.ts";
 import { decodeFacts, encodeFacts, factsPlace, type KeyFacts, sharePlace } from "./key-record.ts";
+import { decodeRow, encodeRow } from "./record/row.ts";
 import type { RecordPlace } from "./record/sealer.ts";
 import { generatingPlace } from "./session-rows.ts";
 import type { Operation, Transaction } from "./transaction.ts";
+
+const HOUR_MS = 3_600_000;
+/** Sessions that one key may give up in an hour: as many as it may start. */
+const RENUNCIATIONS_PER_HOUR_MAX = 16;
 
 /** A key and one of its generation sessions. */
 export interface KeySession {
@@ -85,24 +90,49 @@ export function drop(key: KeySession): Operation<void> {
   };
 }
 
-/** Promises never to stage in a session. Repeating it changes nothing. Raises `share_staged` once this node staged in it. */
-export function renounce(key: KeySession): Operation<void> {
+/**
+ * Promises never to stage in a session. Repeating it changes nothing and counts as nothing. Raises `share_staged` once this node staged
+ * in it, `share_active` when the key is active by another session, `renunciation_limit`.
+ */
+export function renounce(key: KeySession, now: number): Operation<void> {
   const place = factsPlace(key.keyId);
   return {
-    places: [place, endPlace(key)],
+    places: [place, endPlace(key), renouncedPlace(key)],
     decide(transaction) {
       const end = readEnd(transaction, key);
       if (end === "renounced") return;
       const held = transaction.read(place);
-      const staged = held !== undefined && hex(decodeFacts(held).sessionId) === hex(key.sessionId);
+      const facts = held === undefined ? undefined : decodeFacts(held);
+      const staged = facts !== undefined && hex(facts.sessionId) === hex(key.sessionId);
       if (staged || end === "dropped")
         throw vaultError("share_staged", `This node staged a share of ${key.keyId} in that session.`, {
           details: { keyId: key.keyId },
         });
+      // Nobody is waiting for such a promise: all n nodes acknowledged the key.
+      if (facts?.state.kind === "active")
+        throw vaultError("share_active", `${key.keyId} is active.`, { details: { keyId: key.keyId } });
+      countRenunciation(transaction, key, now);
       writeEnd(transaction, key, "renounced");
       transaction.audit("session-renounced", { keyId: key.keyId, session: hex(key.sessionId) });
     },
   };
+}
+
+/** A promise stays for good, so whoever holds one approval may not have them without end. */
+function countRenunciation(transaction: Transaction, key: KeySession, now: number): void {
+  const place = renouncedPlace(key);
+  const row = transaction.read(place);
+  const times = row === undefined ? [] : decodeRow(row).integers("times");
+  const recent = times.filter((time) => time > now - HOUR_MS);
+  if (recent.length >= RENUNCIATIONS_PER_HOUR_MAX)
+    throw vaultError("renunciation_limit", `${key.keyId} was renounced ${recent.length} times within an hour.`, {
+      details: { keyId: key.keyId },
+    });
+  transaction.write(place, encodeRow({ times: [...recent, now] }));
+}
+
+function renouncedPlace({ keyId }: KeySession): RecordPlace {
+  return { kind: "renounced", row: `renounced/${keyId}`, keyId };
 }
 
 function endPlace({ keyId, sessionId }: KeySession): RecordPlace {

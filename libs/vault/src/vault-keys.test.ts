@@ -67,6 +67,21 @@ test("a renounced session never stages, and another session of the same key stil
     await vault.renounce("key-1", bytes32("a third"));
   }));
 
+test("one key's sessions are given up sixteen times an hour, and a repetition counts as nothing", () =>
+  withVaults(async (fixture) => {
+    const vault = await fixture.open(memoryStore());
+    const renounce = (place: number, keyId = "key-1") => codeOf(vault.renounce(keyId, bytes32(`session ${place}`)));
+    for (let place = 0; place < 16; place++) assert.equal(await renounce(place), undefined);
+    const { index } = await vault.auditHead();
+
+    assert.equal(await renounce(16), "renunciation_limit");
+    assert.equal(await renounce(3), undefined);
+    assert.equal((await vault.auditHead()).index, index);
+    assert.equal(await renounce(16, "key-2"), undefined);
+    fixture.clock.ms += 3_600_000;
+    assert.equal(await renounce(16), undefined);
+  }));
+
 test("a second record for a key or for a C is refused, staged or active", () =>
   withVaults(async (fixture) => {
     const vault = await fixture.open(memoryStore());

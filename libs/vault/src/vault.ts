@@ -131,10 +131,11 @@ export class Vault {
 
   /**
    * Promises never to stage a share of the key in that session; afterwards this node may sign its renunciation. Repeating it
-   * changes nothing. Raises `share_staged` once this node staged in it.
+   * changes nothing. Raises `share_staged` once this node staged in it, `share_active` when the key is active, and
+   * `renunciation_limit` beyond 16 sessions of the key in an hour.
    */
   async renounce(keyId: string, sessionId: Uint8Array): Promise<void> {
-    await this.#ledger.run(renounce({ keyId, sessionId }));
+    await this.#ledger.run(renounce({ keyId, sessionId }, this.#options.now()));
   }
 
   /** Everything about a key but its secret; undefined when this node holds no record. The last 4,096 used cost no read. */

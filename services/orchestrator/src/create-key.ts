@@ -196,7 +196,7 @@ async function spread(
  * `key_half_made` when fewer than t are left to promise: then this approval makes no key any more, and no node ever uses one of it.
  */
 async function giveUp(
-  { network, keyId, signal }: Creation,
+  { network, keyId, evidence, signal }: Creation,
   states: ReadonlyMap<PartyIndex, KeyStateResponse>,
   sessionId: Uint8Array,
 ): Promise<void> {
@@ -204,10 +204,9 @@ async function giveUp(
   const options = { signal, deadlineMs: STATE_DEADLINE_MS };
   const inState = (wanted: State) => [...states].flatMap(([party, { state }]) => (state === wanted ? [party] : []));
   const absent = inState(State.ABSENT);
+  const asked = { keyId, sessionId, evidence: evidenceToWire(evidence) };
   // A node that acknowledged and has already forgotten its share holds nothing either, and rightly refuses: any others will do.
-  const answers = await Promise.allSettled(
-    absent.map((party) => signerOf(network, party).renounce({ keyId, sessionId }, options)),
-  );
+  const answers = await Promise.allSettled(absent.map((party) => signerOf(network, party).renounce(asked, options)));
   const promised = answers.flatMap((answer) =>
     answer.status === "fulfilled" && answer.value.renunciation !== undefined ? [answer.value.renunciation] : [],
   );

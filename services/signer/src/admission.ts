@@ -9,6 +9,15 @@ export function judgeEvidence(node: SignerNode, evidence: Evidence): Approval {
   return authorize(evidence, node.authority, { now, seenAt: now });
 }
 
+/**
+ * Judges evidence like `judgeEvidence`, but takes one that has expired: for what may be asked about a request afterwards and grants
+ * nothing. It still has to be no further ahead than any, by a credential that is active now.
+ */
+export function judgePastEvidence(node: SignerNode, evidence: Evidence): Approval {
+  const now = node.now();
+  return authorize(evidence, node.authority, { now, seenAt: Math.min(now, evidence.expiresAtMs - 1) });
+}
+
 /** `attemptsMax` of architecture 2, step 8: part of the security argument, counted durably per C and signer. */
 export function attemptsMax({ descriptor }: SignerNode): number {
   return Math.max(3, descriptor.nodes.length - descriptor.threshold + 1);

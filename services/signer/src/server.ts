@@ -54,10 +54,12 @@ export function signerCalls(
       audited(refusals, { call: "settle", ...context }, async () =>
         stateToWire(await settle(node, readKeyId(keyId), proof)),
       ),
-    renounce: ({ keyId, sessionId }, context) =>
+    renounce: ({ keyId, sessionId, evidence }, context) =>
       audited(refusals, { call: "renounce", ...context }, async (facts) => {
         facts.sessionId = sessionId;
-        const signature = await renounce(node, readKeyId(keyId), fixedBytes(sessionId, 32, "session_id"));
+        const asked = { keyId: readKeyId(keyId), sessionId: fixedBytes(sessionId, 32, "session_id") };
+        facts.evidence = evidenceFromWire(evidence);
+        const signature = await renounce(node, facts.evidence, asked);
         return { renunciation: { party: node.self, sessionId, signature } };
       }),
     status: async () => status(node, sessions),

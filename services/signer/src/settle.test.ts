@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { apply } from "@countersign/authority";
+import { apply, type Evidence } from "@countersign/authority";
 import { type Secret, sha256, utf8 } from "@countersign/bytes";
 import { renunciationStatement, verifyRenunciation } from "@countersign/threshold";
 import { type CertifiedKey, keyToWire } from "@countersign/wire";
 import { generate } from "./generate.ts";
+import type { SignerNode } from "./node.ts";
 import { Sessions } from "./sessions.ts";
 import { keyState, renounce, settleByCertificate, settleByRenunciations } from "./settle.ts";
 import { status } from "./status.ts";
@@ -13,12 +14,14 @@ import { watched } from "./testing/watched.ts";
 
 let network: TestNetwork;
 let other: TestNetwork;
+let creation: Evidence;
 let key: CertifiedKey;
 let sessionId: Uint8Array;
 before(async () => {
   network = await TestNetwork.start();
   other = await TestNetwork.start();
-  key = await network.createKey();
+  creation = network.approveKey();
+  key = await network.createKey(creation);
   sessionId = (await network.at(1).node.vault.keyFacts(key.package.keyId))?.sessionId ?? new Uint8Array(0);
   await stageElsewhere(1);
 });
@@ -78,9 +81,9 @@ test("a node that acknowledged never renounces; one that renounced never acknowl
   const third = other.at(3).node;
   const { deploymentId } = other.descriptor;
 
-  await assert.rejects(renounce(node, key.package.keyId, sessionId), { code: "share_staged" });
-  const signature = await renounce(third, key.package.keyId, sessionId);
-  const again = await renounce(third, key.package.keyId, sessionId);
+  await assert.rejects(renounce(node, creation, { keyId: key.package.keyId, sessionId }), { code: "share_staged" });
+  const signature = await renounce(third, creation, { keyId: key.package.keyId, sessionId });
+  const again = await renounce(third, creation, { keyId: key.package.keyId, sessionId });
 
   const promise = { party: 3, sessionId, signature };
   assert.equal(verifyRenunciation(deploymentId, key.package.keyId, promise, node.verifyIdentity), true);
@@ -90,13 +93,38 @@ test("a node that acknowledged never renounces; one that renounced never acknowl
   await assert.rejects(third.vault.stageKey({ ...record, secret }, acknowledgement), { code: "session_renounced" });
 });
 
+test("a promise is given to whoever holds the approval that creates the key, expired or not, and to nobody else", async () => {
+  const { node } = other.at(3);
+  const { keyId } = key.package;
+  const asked = { keyId, sessionId: sha256(utf8("never begun")) };
+  const later: SignerNode = { ...node, now: () => node.now() + 86_400_000 };
+  const forged = { ...creation, payload: JSON.stringify({ scheme: "Schnorr", curve: "secp256k1" }) };
+  const [unsigned = 0, ...rest] = creation.assertion.signature;
+  const signature = Uint8Array.from([unsigned ^ 1, ...rest]);
+  const farAhead = { scheme: "EdDSA", curve: "ed25519" };
+  const bad = [
+    [network.approveKey(), "intent_mismatch"],
+    [network.approveSignature(keyId), "intent_mismatch"],
+    [forged, "challenge_mismatch"],
+    [{ ...creation, assertion: { ...creation.assertion, signature } }, "assertion_invalid"],
+    [network.approve("/keys", farAhead, { expiresAtMs: node.now() + 400_000 }), "approval_expiry_too_far"],
+  ] as const;
+  const { index } = await node.vault.auditHead();
+
+  for (const [evidence, code] of bad) await assert.rejects(renounce(node, evidence, asked), { code });
+  assert.equal((await node.vault.auditHead()).index, index);
+  await renounce(later, creation, asked);
+  assert.equal((await node.vault.auditHead()).index, index + 1);
+});
+
 test("a promise leaves only once it is durable", async () => {
   const part = other.at(2);
   const held = Promise.withResolvers<void>();
   part.disk = () => held.promise;
   let left = false;
 
-  const promise = renounce(part.node, "key-ggggg-aaaaa-aaaaaaaaaaaaaaaa", sessionId).then(() => {
+  const keyId = key.package.keyId;
+  const promise = renounce(part.node, creation, { keyId, sessionId: sha256(utf8("a session")) }).then(() => {
     left = true;
   });
   await other.network.clock.advance(500);

@@ -1,4 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import type { Evidence } from "@countersign/authority";
 import { equalBytes } from "@countersign/bytes";
 import { PublicKeyPackageSchema } from "@countersign/proto/session";
 import {
@@ -11,6 +12,7 @@ import {
 } from "@countersign/threshold";
 import type { KeyFacts } from "@countersign/vault";
 import { certificateFromWire } from "@countersign/wire";
+import { judgePastEvidence } from "./admission.ts";
 import { signerError } from "./errors.ts";
 import { encodeCertificate, packageOf } from "./key-record.ts";
 import type { SignerNode } from "./node.ts";
@@ -74,11 +76,20 @@ export async function settleByRenunciations(
 }
 
 /**
- * Promises, durably before the promise leaves, never to acknowledge a generation session. Raises what the vault raises when this
- * node acknowledged it already.
+ * Promises, durably before the promise leaves, never to acknowledge a generation session of the key that the evidence creates. The
+ * evidence may have expired: a half-made key is given up when its nodes are back. A promise makes and moves nothing by itself, so old
+ * evidence lets its holder no more than end sessions of this one key. Raises `intent_mismatch`, and what the vault raises when this
+ * node acknowledged it already or gave up too many.
  */
-export async function renounce(node: SignerNode, keyId: string, sessionId: Uint8Array): Promise<Uint8Array> {
+export async function renounce(
+  node: SignerNode,
+  evidence: Evidence,
+  { keyId, sessionId }: { readonly keyId: string; readonly sessionId: Uint8Array },
+): Promise<Uint8Array> {
   const { vault, identity, descriptor } = node;
+  const { intent } = judgePastEvidence(node, evidence);
+  if (intent.kind !== "create-key" || intent.keyId !== keyId)
+    throw signerError("intent_mismatch", `${evidence.method} ${evidence.path} does not create key ${keyId}.`);
   // Persist before sign: a promise that a crash forgets could be followed by the acknowledgement it excludes.
   await vault.renounce(keyId, sessionId);
   return identity.sign(renunciationStatement(descriptor.deploymentId, keyId, sessionId));

@@ -233,7 +233,9 @@ export class TestSigners {
         } else if (own?.state === "staged") this.held.get(index)?.delete(keyId);
         return this.#stateOf(index, keyId);
       },
-      renounce: async ({ keyId = "", sessionId = new Uint8Array(32) }) => {
+      renounce: async ({ keyId = "", sessionId = new Uint8Array(32), evidence }) => {
+        const { intent } = authorize(evidenceFromWire(evidence as never), this.network.authority, { now: this.now() });
+        if (intent.keyId !== keyId) throw remote("intent_mismatch", "refusal");
         if (this.held.get(index)?.has(keyId)) throw remote("share_staged", "refusal");
         const statement = renunciationStatement(DEPLOYMENT_ID, keyId, sessionId);
         const signature = this.#identities.get(index)?.sign(statement) ?? new Uint8Array(64);

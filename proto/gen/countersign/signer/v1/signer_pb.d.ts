@@ -405,6 +405,13 @@ export declare type RenounceRequest = Message<"countersign.signer.v1.RenounceReq
    * @generated from field: bytes session_id = 2;
    */
   sessionId: Uint8Array;
+
+  /**
+   * Approval of the `POST /keys` that creates this key; it may have expired since.
+   *
+   * @generated from field: countersign.common.v1.Evidence evidence = 3;
+   */
+  evidence?: Evidence | undefined;
 };
 
 /**
@@ -619,7 +626,8 @@ export declare const SignerService: GenService<{
     output: typeof KeyStateResponseSchema;
   },
   /**
-   * Promises, durably and signed, never to acknowledge the generation session; refused once acknowledged.
+   * Promises, durably and signed, never to acknowledge a generation session of the key that the evidence creates; refused once
+   * acknowledged, and beyond a number of promises an hour.
    *
    * @generated from rpc countersign.signer.v1.SignerService.Renounce
    */
