@@ -216,7 +216,7 @@ test("a key that the network left half-made is named, continued without its call
   await sweep(api.swept);
   const after = await api.call("GET", `/keys/${keyId}`);
 
-  assert.deepEqual(code(failed), [503, "session_deadline"]);
+  assert.deepEqual(code(failed), [504, "session_deadline"]);
   assert.match(keyId, /^key-/);
   assert.deepEqual(code(during), [404, "key_unknown"]);
   assert.deepEqual(kept, [keyId]);

@@ -8,7 +8,7 @@ import {
 } from "@countersign/proto/orchestrator";
 import { type CallOptions, type RpcClient, rpcClient, type TlsMaterial } from "@countersign/rpc";
 import { evidenceToWire } from "@countersign/wire";
-import { apiError } from "./errors.ts";
+import { toNetworkError } from "./network-error.ts";
 
 /** Time a call is given. */
 export interface Deadline {
@@ -70,17 +70,4 @@ export class Orchestrators {
     }
     throw toNetworkError(last);
   }
-}
-
-/** What happens between services says nothing about the caller's request: its own status codes must not reach the caller. */
-function toNetworkError(cause: unknown): unknown {
-  if (!(cause instanceof CountersignError))
-    return cause ?? apiError("network_deadline", "The request's time ended before the signing network was asked.");
-  if (cause.code === "rpc_unavailable" || cause.code === "rpc_cancelled" || cause.code === "rpc_overloaded")
-    return apiError("network_unavailable", "The signing network cannot be reached now.", { cause });
-  if (cause.code === "rpc_deadline")
-    return apiError("network_deadline", "The signing network did not finish in time.", { cause });
-  if (cause.code.startsWith("rpc_") || cause.kind === "bug")
-    return apiError("network_failed", "The signing network failed on this request.", { cause });
-  return cause;
 }

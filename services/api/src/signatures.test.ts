@@ -161,6 +161,13 @@ test("a refusal by the network keeps its status and ends the signature", async (
   assert.equal((await newest()).status, "Failed");
 });
 
+test("what a hostile network says reaches no caller: a code of the API's own, a status of its choice, escapes in a text", async () => {
+  networkFails("token_invalid", { kind: "refusal", http: 401, grpc: "UNAUTHENTICATED" });
+  assert.deepEqual(code(await api.post(path, MESSAGE)), [502, "network_failed"]);
+  networkFails("key_not_active", { kind: "outage", http: 599, grpc: "NOT_FOUND" });
+  assert.deepEqual(code(await api.post(path, MESSAGE)), [404, "key_not_active"]);
+});
+
 test("a failed signature is answered again to its externalId, in its terminal state", async () => {
   networkFails("quorum_unavailable");
   const failed = await api.post(path, { ...MESSAGE, externalId: "failed" });
