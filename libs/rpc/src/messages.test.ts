@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { SignedMessageSchema } from "@countersign/proto/session";
 import fc from "fast-check";
 import { rpcClient } from "./client.ts";
-import { decodeMessage } from "./messages.ts";
+import { decodeMessage, decodeRequest } from "./messages.ts";
 import { type ProbeNetwork, probeNetwork, SIGNER } from "./testing/network.ts";
 import { ProbeService } from "./testing/probe-service.ts";
 import { refused } from "./testing/refused.ts";
@@ -128,3 +128,35 @@ function framed(message: Buffer, compressed: 0 | 1): Buffer {
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
 }
+
+test("a request has one spelling: no unknown field, no field twice, none in another order or written out empty", () => {
+  const [header, body] = [
+    [0x0a, 1, 7],
+    [0x12, 1, 8],
+  ];
+  const good = Buffer.from([...header, ...body]);
+  const bad = {
+    "an unknown field": [...good, 0x7a, 1, 9],
+    "a field twice": [...header, ...header, ...body],
+    "another order": [...body, ...header],
+    "an empty field": [...header, ...body, 0x1a, 0],
+    "a long length": [0x0a, 0x81, 0x00, 7, ...body],
+  };
+
+  assert.deepEqual(decodeRequest(SignedMessageSchema, good), decodeMessage(SignedMessageSchema, good));
+  for (const [what, bytes] of Object.entries(bad))
+    assert.throws(() => decodeRequest(SignedMessageSchema, Buffer.from(bytes)), { code: "rpc_malformed" }, what);
+});
+
+test("a server answers a request of another spelling with its code, and no handler runs", async (t) => {
+  let ran = 0;
+  const echo = async () => {
+    ran++;
+    return {};
+  };
+  const network = await probeNetwork(t, { echo });
+
+  assert.equal(await rawCall(t, network, framed(Buffer.from([0x0a, 1, 7, 0x0a, 1, 7]), 0)), "3");
+  assert.equal(await rawCall(t, network, framed(Buffer.from([0x0a, 1, 7]), 0)), "0");
+  assert.equal(ran, 1);
+});

@@ -24,7 +24,7 @@ import {
   KEEPALIVE_MS_MAX,
   type RpcLimits,
 } from "./limits.ts";
-import { decodeMessage, encodeMessage, sameBytes } from "./messages.ts";
+import { decodeRequest, encodeMessage, sameBytes } from "./messages.ts";
 import type { AnyHandler, Implementation } from "./service.ts";
 import { toStatus } from "./status.ts";
 import { ownIdentity, serverCredentials, type TlsMaterial } from "./tls.ts";
@@ -169,7 +169,7 @@ function unary(method: DescMethod, handler: AnyHandler, serve: Serve): handleUna
     const context = serve.admission.find(call.metadata);
     track(serve, async () => {
       try {
-        const response = await Promise.resolve(handler(decodeMessage(method.input, call.request), context));
+        const response = await Promise.resolve(handler(decodeRequest(method.input, call.request), context));
         answer(null, encodeMessage(method.output, asInit(response), serve.limits.responseBytesMax));
       } catch (error) {
         answer(failure(error, context, serve));
@@ -183,7 +183,7 @@ function streaming(method: DescMethod, handler: AnyHandler, serve: Serve): handl
     const context = serve.admission.find(call.metadata);
     track(serve, async () => {
       try {
-        const responses = asIterable(handler(decodeMessage(method.input, call.request), context));
+        const responses = asIterable(handler(decodeRequest(method.input, call.request), context));
         for await (const response of responses) {
           context.signal.throwIfAborted();
           const bytes = encodeMessage(method.output, asInit(response), serve.limits.responseBytesMax);
