@@ -1,9 +1,12 @@
 import { Type } from "typebox";
 
+const path = Type.String({ pattern: "^/", description: "an absolute path" });
+const tls = Type.Object({ ca: path, certificate: path, key: path }, { additionalProperties: false });
+
 /** Settings that several services have, so that they are called and explained alike. */
 export const settings = {
   /** Path of a file. */
-  path: Type.String({ pattern: "^/", description: "an absolute path" }),
+  path,
   /** Where a service listens; port 0 takes a free one. */
   listen: Type.Object(
     {
@@ -13,11 +16,13 @@ export const settings = {
     { additionalProperties: false },
   ),
   /** Authority, certificate and key of mutual TLS, PEM files. */
-  tls: Type.Object(
+  tls,
+  /** The bus: any of the servers will do. With `tls` only a server with a certificate of that authority is spoken to. */
+  nats: Type.Object(
     {
-      ca: Type.String({ pattern: "^/", description: "an absolute path" }),
-      certificate: Type.String({ pattern: "^/", description: "an absolute path" }),
-      key: Type.String({ pattern: "^/", description: "an absolute path" }),
+      servers: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
+      seed: path,
+      tls: Type.Optional(tls),
     },
     { additionalProperties: false },
   ),

@@ -6,10 +6,7 @@ export const OrchestratorConfig = Type.Object(
   {
     name: Type.String({ minLength: 1, description: "name in certificates and on the bus" }),
     descriptor: settings.path,
-    nats: Type.Object(
-      { servers: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }), seed: settings.path },
-      { additionalProperties: false },
-    ),
+    nats: settings.nats,
     listen: settings.listen,
     tls: settings.tls,
     signers: Type.Array(

@@ -75,10 +75,14 @@ function descriptorFile(): Uint8Array {
   );
 }
 
-async function running<T>(config: OrchestratorConfig, work: (address: string) => Promise<T>): Promise<T> {
+async function running<T>(
+  config: OrchestratorConfig,
+  work: (address: string) => Promise<T>,
+  signal = new AbortController().signal,
+): Promise<T> {
   const tasks = new TaskGroup(() => {});
   const log = createLog({ name: "orchestrator", level: "fatal" });
-  const service = await startOrchestrator(config, { log, tasks, signal: new AbortController().signal });
+  const service = await startOrchestrator(config, { log, tasks, signal });
   try {
     return await work(service.address ?? "");
   } finally {
@@ -104,6 +108,35 @@ test("an orchestrator starts without its signers and says that it sees none", as
     ],
   );
 });
+
+test("an orchestrator whose bus is configured with TLS speaks to a server of that authority and to no other", async () => {
+  const config = await configure();
+  const servers = await Promise.all([authority, await createAuthority()].map(tlsBus));
+  try {
+    const [own, foreign] = servers.map(({ url }) => ({
+      ...config,
+      nats: { ...config.nats, servers: [url], tls: config.tls },
+    }));
+    assert.ok(own !== undefined && foreign !== undefined);
+    assert.match(await running(own, async (address) => address), /^127\.0\.0\.1:\d+$/);
+    await assert.rejects(
+      running(foreign, async () => {}, AbortSignal.timeout(1_000)),
+      { code: "wire_unreachable" },
+    );
+  } finally {
+    for (const server of servers) await server[Symbol.asyncDispose]();
+  }
+});
+
+/** A bus that speaks TLS alone, with a certificate of the given authority. */
+async function tlsBus(of: Authority): Promise<TestNatsServer> {
+  const home = await mkdtemp(join(folder, "bus-"));
+  const material = await of.issue({ deploymentId, role: "operator", name: "bus" });
+  const files = { certificate: join(home, "certificate"), key: join(home, "key"), ca: join(home, "ca") };
+  for (const name of ["certificate", "key", "ca"] as const) await writeFile(files[name], material[name]);
+  const orchestrators = [{ name: "orchestrator-1", natsKey: natsKey.publicKey }];
+  return TestNatsServer.start({ deploymentId, nodes: NODES, orchestrators, tls: files });
+}
 
 test("another orchestrator's certificate is refused", async () => {
   await assert.rejects(

@@ -31,6 +31,7 @@ export async function startOrchestrator(config: OrchestratorConfig, tools: Servi
     servers: config.nats.servers,
     seed: await readSecret(config.nats.seed),
     name: config.name,
+    tls: config.nats.tls && (await readTls(config.nats.tls)),
     onProblem: (problem) => log.warn({ err: problem }, "the bus refused something"),
     signal,
   });

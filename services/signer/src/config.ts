@@ -7,10 +7,7 @@ export const SignerConfig = Type.Object(
     nodeId: Type.String({ minLength: 1, description: "which node of the descriptor this is" }),
     descriptor: settings.path,
     identitySeed: Type.String({ pattern: "^/", description: "an absolute path of a file with 32 bytes in hex" }),
-    nats: Type.Object(
-      { servers: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }), seed: settings.path },
-      { additionalProperties: false },
-    ),
+    nats: settings.nats,
     listen: settings.listen,
     tls: settings.tls,
     store: Type.String({ pattern: "^/", description: "an absolute path of the vault's SQLite file" }),

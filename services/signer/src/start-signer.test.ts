@@ -89,11 +89,15 @@ function descriptorFile(): Uint8Array {
 }
 
 /** Runs a signer for as long as `work` takes. */
-async function running<T>(config: SignerConfig, work: (address: string) => Promise<T>): Promise<T> {
+async function running<T>(
+  config: SignerConfig,
+  work: (address: string) => Promise<T>,
+  signal = new AbortController().signal,
+): Promise<T> {
   const failures: unknown[] = [];
   const tasks = new TaskGroup((error) => failures.push(error));
   const log = createLog({ name: "signer", level: "fatal" });
-  const service = await startSigner(config, { log, tasks, signal: new AbortController().signal });
+  const service = await startSigner(config, { log, tasks, signal });
   try {
     return await work(service.address ?? "");
   } finally {
@@ -130,6 +134,48 @@ test("a signer starts from nothing, tells its status, and starts again on what i
   assert.equal(first.auditLength, 1n);
   assert.deepEqual(second.auditHead, first.auditHead);
   assert.match(await readFile(`${config.store}.mark`, "utf8"), /^vault of node-1, made at \d+\n$/);
+});
+
+/** A bus that speaks TLS alone, with a certificate of the given authority. */
+async function tlsBus(of: Authority): Promise<TestNatsServer> {
+  const home = await mkdtemp(join(folder, "bus-"));
+  const material = await of.issue({ deploymentId, role: "operator", name: "bus" });
+  const files = { certificate: join(home, "certificate"), key: join(home, "key"), ca: join(home, "ca") };
+  for (const name of ["certificate", "key", "ca"] as const) await writeFile(files[name], material[name]);
+  const nodes = NODES.map((id, place) => ({ id, natsKey: natsKeys[place]?.publicKey ?? "" }));
+  return TestNatsServer.start({ deploymentId, nodes, orchestrators: [], tls: files });
+}
+
+test("a signer whose bus is configured with TLS speaks to a server of that authority", async () => {
+  await using bus = await tlsBus(authority);
+  const config = await configure();
+  const tls = await orchestratorTls();
+
+  const status = await running(
+    { ...config, nats: { ...config.nats, servers: [bus.url], tls: config.tls } },
+    (address) => statusOver(address, tls),
+  );
+
+  assert.equal(status.nodeId, "node-1");
+});
+
+test("a bus of another authority, without TLS where it is configured, or with it where it is not, is not spoken to", async () => {
+  await using foreign = await tlsBus(await createAuthority());
+  await using own = await tlsBus(authority);
+  const config = await configure();
+  const { tls } = config;
+  const cases = { foreign: { url: foreign.url, tls }, plain: { url: nats.url, tls }, surprising: { url: own.url } };
+
+  for (const [name, { url, ...use }] of Object.entries(cases))
+    await assert.rejects(
+      running(
+        { ...config, nats: { ...config.nats, servers: [url], ...use } },
+        async () => {},
+        AbortSignal.timeout(1_000),
+      ),
+      { code: "wire_unreachable" },
+      name,
+    );
 });
 
 test("a seed that is not the pinned one's is refused before a store is made", async () => {

@@ -44,6 +44,7 @@ export async function startSigner(config: SignerConfig, tools: ServiceTools): Pr
     servers: config.nats.servers,
     seed,
     name: config.nodeId,
+    tls: config.nats.tls && (await readTls(config.nats.tls)),
     onProblem: (problem) => log.warn({ err: problem }, "the bus refused something"),
     signal,
   });

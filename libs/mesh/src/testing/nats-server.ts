@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type NatsConfigurationOptions, natsConfiguration } from "../wire/nats-configuration.ts";
 import { waitUntil } from "./wait-until.ts";
 
-type Participants = Pick<NatsConfigurationOptions, "deploymentId" | "nodes" | "orchestrators">;
+type Participants = Pick<NatsConfigurationOptions, "deploymentId" | "nodes" | "orchestrators" | "tls">;
 
 /** State letter of each thread of a process, as Linux shows it. */
 async function threadStates(pid: number | undefined): Promise<string[]> {

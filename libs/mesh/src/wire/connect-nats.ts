@@ -28,8 +28,8 @@ export interface NatsOptions {
   readonly seed: Secret;
   /** Shown in the server's log. */
   readonly name: string;
-  /** PEM texts. Default: no certificate of our own, and TLS only if the server demands it. */
-  readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string };
+  /** PEM. Only a server with a certificate of this authority is then spoken to. Default: no TLS, for a bus on loopback. */
+  readonly tls?: { readonly ca: Uint8Array; readonly certificate: Uint8Array; readonly key: Uint8Array } | undefined;
   /** Told about refusals of the server while connected, a few a minute. Default: nobody; all are counted. */
   readonly onProblem?: (problem: CountersignError) => void;
   /** Bounds the first connection; afterwards the wire reconnects until it is closed. */
@@ -74,7 +74,7 @@ function connectionOptions({ servers, seed, name, tls }: NatsOptions): NodeConne
     servers: [...servers],
     name,
     authenticator: nkeyAuthenticator(() => seedText(seed)),
-    ...(tls === undefined ? {} : { tls: { ca: tls.ca, cert: tls.certificate, key: tls.key } }),
+    ...(tls === undefined ? {} : { tls: { ca: pem(tls.ca), cert: pem(tls.certificate), key: pem(tls.key) } }),
     timeout: CONNECT_TIMEOUT_MS,
     reconnect: true,
     maxReconnectAttempts: -1,
@@ -89,6 +89,10 @@ function connectionOptions({ servers, seed, name, tls }: NatsOptions): NodeConne
     noEcho: true,
     noAsyncTraces: true,
   };
+}
+
+function pem(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }
 
 function seedText(seed: Secret): Uint8Array {
