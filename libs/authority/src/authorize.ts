@@ -91,7 +91,10 @@ function applicationOf(organisation: Organisation, appId: string): Application {
   return application;
 }
 
-/** A raw key's client may name an origin; when the application pins some, it must be one of them to the letter. */
+/**
+ * A raw key's client may name an origin; when the application pins some, it must be one of them to the letter. Whoever holds a raw
+ * key writes what he likes there, so without a pin the member is let through (docs/design/token-lifetimes.md).
+ */
 function requireOrigin({ origin, crossOrigin }: ClientData, { origins }: Application): void {
   if (crossOrigin) throw authorityError("origin_unexpected", "The assertion was made in a frame of another origin.");
   if (origin !== undefined && origins.length > 0 && !origins.includes(origin))
