@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CountersignError } from "@countersign/errors";
 import fc from "fast-check";
 import { base64url, decodeBase64url } from "./base64url.ts";
-import { decodeHex, decodePrefixedHex, hex, prefixedHex } from "./hex.ts";
+import { decodeHex, decodeHexBytes, decodePrefixedHex, hex, prefixedHex } from "./hex.ts";
 import { decodeUtf8, utf8 } from "./utf8.ts";
 
 const bytes = fc.uint8Array({ maxLength: 64 });
@@ -93,4 +93,22 @@ test("a lone surrogate has no UTF-8 form and is refused instead of becoming U+FF
       assert.equal(decodeUtf8(utf8(text)), text);
     }),
   );
+});
+
+test("hex digits that are bytes are read and refused exactly like hex text", () => {
+  const digit = fc.constantFrom(..."0123456789abcdefABFGg/:`@ \n");
+  fc.assert(
+    fc.property(fc.string({ unit: digit, maxLength: 8 }), (text) => {
+      let expected: Uint8Array | undefined;
+      try {
+        expected = decodeHex(text);
+      } catch {
+        // Then the other refuses too.
+      }
+      if (expected === undefined) refused(() => decodeHexBytes(utf8(text)));
+      else assert.deepEqual(decodeHexBytes(utf8(text)), expected);
+    }),
+    { numRuns: 2_000 },
+  );
+  fc.assert(fc.property(bytes, (original) => assert.deepEqual(decodeHexBytes(utf8(hex(original))), original)));
 });

@@ -1,7 +1,7 @@
 export { base64url, decodeBase64url } from "./base64url.ts";
 export { concatBytes, equalBytes, sha256, u16be, u32be, u64be, wipe } from "./bytes.ts";
 export { encodingErrors } from "./errors.ts";
-export { decodeHex, decodePrefixedHex, hex, prefixedHex } from "./hex.ts";
+export { decodeHex, decodeHexBytes, decodePrefixedHex, hex, prefixedHex } from "./hex.ts";
 export { type JsonLimits, type JsonValue, parseJson } from "./json.ts";
 export { JsonMembers, type Refuse, type TextRules } from "./json-members.ts";
 export { LP, lengthPrefixed } from "./length-prefixed.ts";

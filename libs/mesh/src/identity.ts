@@ -12,9 +12,10 @@ export class NodeIdentity {
 
   /** Takes a 32-byte seed and wipes it. */
   constructor(seed: Secret) {
-    const pkcs8 = new Secret(concatBytes(PKCS8_PREFIX, seed.expose()));
-    this.#key = createPrivateKey({ key: Buffer.from(pkcs8.expose()), format: "der", type: "pkcs8" });
-    pkcs8.wipe();
+    using pkcs8 = new Secret(concatBytes(PKCS8_PREFIX, seed.expose()));
+    const { buffer, byteOffset, byteLength } = pkcs8.expose();
+    // A view, not a copy that nobody would wipe.
+    this.#key = createPrivateKey({ key: Buffer.from(buffer, byteOffset, byteLength), format: "der", type: "pkcs8" });
     seed.wipe();
     const spki = createPublicKey(this.#key).export({ format: "der", type: "spki" });
     this.publicKey = new Uint8Array(spki.subarray(SPKI_PREFIX.length));

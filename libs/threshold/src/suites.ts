@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { concatBytes, utf8 } from "@countersign/bytes";
+import { concatBytes, utf8, wipe } from "@countersign/bytes";
 import { expand_message_xmd } from "@noble/curves/abstract/hash-to-curve.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Curve, Scalar } from "./curves/curve.ts";
@@ -43,7 +43,7 @@ const SUITES: Readonly<Record<SuiteName, Suite>> = {
 
 function ed25519Suite(name: SuiteName): Suite {
   const wide = (tag: string) => (input: Uint8Array) =>
-    ed25519.reduceWide(createHash("sha512").update(tag).update(input).digest());
+    reduced(ed25519, createHash("sha512").update(tag).update(input).digest());
   const digest = (tag: string) => (input: Uint8Array) =>
     new Uint8Array(createHash("sha512").update(tag).update(input).digest());
   return {
@@ -60,10 +60,19 @@ function ed25519Suite(name: SuiteName): Suite {
   };
 }
 
+/** Reduces a hash and wipes it: of H3, it is the nonce itself. */
+function reduced(curve: Curve, hash: Uint8Array): Scalar {
+  try {
+    return curve.reduceWide(hash);
+  } finally {
+    wipe(hash);
+  }
+}
+
 function secp256k1Suite(name: SuiteName, evenY: boolean): Suite {
   const toField = (tag: string) => {
     const domain = utf8(name + tag);
-    return (input: Uint8Array) => secp256k1.reduceWide(expand_message_xmd(input, domain, FIELD_BYTES, sha256));
+    return (input: Uint8Array) => reduced(secp256k1, expand_message_xmd(input, domain, FIELD_BYTES, sha256));
   };
   const digest = (tag: string) => (input: Uint8Array) =>
     new Uint8Array(

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { apply, type Descriptor, type DescriptorNode, parseDescriptor, sessionHeads } from "@countersign/authority";
-import { decodeHex, decodeUtf8, equalBytes, hex, Secret } from "@countersign/bytes";
+import { decodeHexBytes, equalBytes, hex, Secret } from "@countersign/bytes";
 import { connectMesh, connectNats, identityBook, NodeIdentity, systemClock } from "@countersign/mesh";
 import { SignerService } from "@countersign/proto/signer";
 import { implement, serveRpc } from "@countersign/rpc";
@@ -110,7 +110,7 @@ function requirePinned({ id, identityKey }: DescriptorNode, { publicKey }: NodeI
 
 async function readIdentity(path: string): Promise<NodeIdentity> {
   using text = await readSecret(path);
-  return new NodeIdentity(new Secret(decodeHex(decodeUtf8(text.expose(), path).trim(), path)));
+  return new NodeIdentity(new Secret(decodeHexBytes(firstLine(text.expose()), path)));
 }
 
 async function openVault(config: SignerConfig, deploymentId: string): Promise<Vault> {
@@ -133,9 +133,13 @@ async function openKek(kek: SignerConfig["kek"]): Promise<KekProvider> {
 /** A passphrase is a file's first line: editors end files with a line break that nobody means. */
 async function readPassphrase(path: string): Promise<Secret> {
   using content = await readSecret(path);
-  const bytes = content.expose();
+  return new Secret(firstLine(content.expose()).slice());
+}
+
+/** A view, not a copy. */
+function firstLine(bytes: Uint8Array): Uint8Array {
   const end = bytes.indexOf(0x0a);
-  return new Secret(bytes.slice(0, end < 0 ? bytes.length : end));
+  return bytes.subarray(0, end < 0 ? bytes.length : end);
 }
 
 function headsOf(descriptor: Descriptor) {

@@ -87,6 +87,12 @@ export class Conversation {
     for (const { body } of [...this.heard("share"), ...this.#sentShares]) wipe(body);
   }
 
+  /** Overwrites the bodies of received shares after a failure, but not those that are shown as evidence of it. */
+  wipeReceived(evidence: readonly SignedMessage[]): void {
+    const shown = new Set(evidence.map(({ body }) => body));
+    for (const { body } of this.heard("share")) if (!shown.has(body)) wipe(body);
+  }
+
   async #complete(round: KeygenRound): Promise<ReadonlyMap<PartyIndex, SignedMessage>> {
     const received = await this.#delivery.complete(round);
     const messages = this.#of(round);

@@ -205,6 +205,29 @@ test("what failed after staging leaves no usable share in memory", async () => {
   assert.throws(() => stagedShare?.secret.expose(), /wiped/);
 });
 
+test("shares that a party received are wiped also when the session fails afterwards", async () => {
+  const full = new Error("The disk is full.");
+  const bodies: Uint8Array[] = [];
+
+  const outcomes = await runKeygen(keygenNetwork({ threshold: 2, partyCount: 3 }), {
+    tap: (message, facts) => {
+      if (facts.round === "share" && facts.to === 2) bodies.push(message.body);
+      return message;
+    },
+    options: (party, options) => ({
+      ...options,
+      stage: async (share, acknowledgement, chainCode) => {
+        if (party === 2) throw full;
+        return options.stage(share, acknowledgement, chainCode);
+      },
+    }),
+  });
+
+  assert.equal(outcomeOf(outcomes, 2).error, full);
+  assert.equal(bodies.length, 2);
+  for (const body of bodies) assert.ok(body.every((byte) => byte === 0));
+});
+
 test("share messages are wiped once everyone acknowledged", async () => {
   const network = keygenNetwork({ threshold: 2, partyCount: 3 });
   const bodies: Uint8Array[] = [];

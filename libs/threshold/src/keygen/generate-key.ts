@@ -1,6 +1,7 @@
 import { equalBytes, Secret, wipe } from "@countersign/bytes";
 import type { Scalar } from "../curves/curve.ts";
 import type { Delivery, IdentitySigner, PartyIndex, Rng } from "../delivery.ts";
+import { ProtocolAbort } from "../errors.ts";
 import type { Acknowledgement, KeyShare, PublicKeyPackage } from "../key-share.ts";
 import { type Pause, runWithPauses } from "../steps.ts";
 import { acknowledgementStatement } from "./acknowledgement.ts";
@@ -51,6 +52,7 @@ export async function generateKey(delivery: Delivery, options: KeygenOptions): P
   const dealing = deal({ suite, context, dealer: self, parties, threshold: terms.threshold, rng: options.rng });
   const talk = new Conversation(delivery, session, options.identity, options.pause);
   let share: KeyShare | undefined;
+  const received: Scalar[] = [];
   try {
     // R0. Without commitments the last to speak could choose its package so as to steer the key.
     await talk.send("commit", "all", dealing.commitment);
@@ -75,7 +77,11 @@ export async function generateKey(delivery: Delivery, options: KeygenOptions): P
     for (const [to, dealt] of dealing.shares)
       await talk.send("share", to, encodeShare({ tau, from: self, to, share: dealt }));
     const shares = await talk.collect("share", {
-      check: (body, from) => checkShare(session, { from, to: self, tau, dealt: packages.get(from) }, body),
+      check: (body, from) => {
+        const summand = checkShare(session, { from, to: self, tau, dealt: packages.get(from) }, body);
+        received.push(summand);
+        return summand;
+      },
       quote: (from) => (["reveal", "echo", "share"] as const).flatMap((round) => talk.heard(round, from)),
       complainIn: "finish",
     });
@@ -103,9 +109,11 @@ export async function generateKey(delivery: Delivery, options: KeygenOptions): P
     return { share, certificate: certificate.sort((a, b) => a.party - b.party) };
   } catch (error) {
     share?.secret.wipe();
+    talk.wipeReceived(error instanceof ProtocolAbort ? (error.evidence?.messages ?? []) : []);
     throw error;
   } finally {
     dealing.wipe();
+    wipe(...received);
   }
 }
 

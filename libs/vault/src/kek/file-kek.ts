@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { decodeHex, decodeUtf8, hex, Secret, utf8, wipe } from "@countersign/bytes";
+import { decodeHexBytes, hex, Secret, utf8, wipe } from "@countersign/bytes";
 import { vaultError } from "../errors.ts";
 import { prepareAead } from "../record/aead.ts";
 import type { KekProvider } from "./kek-provider.ts";
@@ -8,6 +8,7 @@ import { unwrapUnder, wrapUnder } from "./wrap.ts";
 
 const KIND = "file";
 const KEK_SIZE = 32;
+const LINE_FEED = 0x0a;
 /** 64 hex digits and a line end. */
 const FILE_SIZE_MAX = 2 * KEK_SIZE + 1;
 
@@ -46,8 +47,7 @@ export async function createFileKek(path: string): Promise<void> {
 async function readKek(path: string): Promise<Secret> {
   const content = await readPrivateFile(path, FILE_SIZE_MAX);
   try {
-    const text = decodeUtf8(content);
-    const kek = new Secret(decodeHex(text.endsWith("\n") ? text.slice(0, -1) : text));
+    const kek = new Secret(decodeHexBytes(content.subarray(0, content.at(-1) === LINE_FEED ? -1 : undefined)));
     if (kek.expose().length === KEK_SIZE) return kek;
     kek.wipe();
   } catch {
