@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import { CountersignError } from "@countersign/errors";
 import { connectMesh, type Mesh } from "../mesh.ts";
 import { HostileNatsServer } from "../testing/hostile-nats-server.ts";
@@ -14,6 +14,12 @@ const SUBJECT = `cs.${DEPLOYMENT}.node-1.node-2.channel`;
 /** Nothing of ours is that small. */
 const TINY = 16;
 
+/** Ends what a test opened, last first, also when it failed: a wire that is left reconnects for ever. */
+const open: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
 async function connect(url: string, name: string, key = createNatsKey()) {
   const problems: CountersignError[] = [];
   const wire = await connectNats({
@@ -23,6 +29,7 @@ async function connect(url: string, name: string, key = createNatsKey()) {
     onProblem: (problem) => problems.push(problem),
     signal: AbortSignal.timeout(10_000),
   });
+  open.push(() => wire.close());
   return { wire, problems };
 }
 
@@ -42,7 +49,6 @@ describe("a wire over a hostile server", { timeout: 60_000 }, () => {
     assert.equal(server.published, 0);
     wire.publish(SUBJECT, new Uint8Array(TINY));
     await waitUntil("what fits is sent", () => server.published === 1);
-    await wire.close();
   });
 
   test("a tiny bound while messages wait for the bus to return does not end the process or the wire", async () => {
@@ -74,7 +80,6 @@ describe("a wire over a hostile server", { timeout: 60_000 }, () => {
 
     await waitUntil("all were read", () => wire.counters.refused === 500);
     assert.ok(problems.length >= 1 && problems.length <= 10, `${problems.length} reports`);
-    await wire.close();
   });
 
   test("sessions of nodes whose bus carries nothing any more end at their deadline, and the nodes live on", async () => {
@@ -86,7 +91,9 @@ describe("a wire over a hostile server", { timeout: 60_000 }, () => {
       const { wire } = await connect(server.url, id);
       wires.push(wire);
       const options = { deploymentId: DEPLOYMENT, self: id, nodes, identity, wire, heads: () => HEADS };
-      meshes.push(await connectMesh(options));
+      const mesh = await connectMesh(options);
+      open.push(() => mesh.close());
+      meshes.push(mesh);
     }
     const [one] = meshes;
     assert.ok(one !== undefined);
@@ -107,8 +114,6 @@ describe("a wire over a hostile server", { timeout: 60_000 }, () => {
     server.announce(1_048_576);
     await waitUntil("both read it again", server.heard());
     assert.deepEqual(await round(2, AbortSignal.timeout(20_000)), ["done", "done"]);
-    for (const mesh of meshes) mesh.close();
-    for (const wire of wires) await wire.close();
   });
 });
 
