@@ -183,6 +183,30 @@ test("until the attempt is durable no session is open and nothing leaves; then t
   for (const { status } of outcomes) assert.equal(status, "fulfilled");
 });
 
+test("a node killed as its session opens finds the attempt and its entry on the disk", async () => {
+  const { node, store } = network.at(1);
+  const session = network.session([1, 2]);
+  const evidence = network.approveSignature(keyId);
+  let rows: ReadonlyMap<string, Uint8Array> = new Map();
+  const openSession: typeof node.mesh.openSession = (options) => {
+    // From here on nonces exist and messages leave.
+    rows = store.durableRows();
+    return node.mesh.openSession(options);
+  };
+  await refusal(session, evidence, { ...node, mesh: watched(node.mesh, { openSession }) });
+
+  const vault = await network.afterKill(1, rows);
+
+  const { index } = await vault.auditHead();
+  const [entry] = await vault.auditEntries({ from: index, limit: 1 });
+  assert.deepEqual([entry?.kind, entry?.fields["session"]], ["accepted", hex(session.sessionId)]);
+  const c = Buffer.from(String(entry?.fields["c"]), "hex");
+  const again = { kind: "sign", c, attemptsMax: 3, expiresAt: evidence.expiresAtMs, audit: {} } as const;
+  await assert.rejects(vault.beginSession({ ...again, sessionId: session.sessionId }), { code: "session_replayed" });
+  assert.deepEqual(await vault.beginSession({ ...again, sessionId: network.session([1]).sessionId }), { attempt: 2 });
+  await vault.close();
+});
+
 test("when the attempt cannot be made durable nothing is signed and no session is left open", async () => {
   const part = network.at(1);
   part.disk = async () => {

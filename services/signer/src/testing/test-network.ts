@@ -127,6 +127,14 @@ export class TestNetwork {
     return this.network.clock.settle(promise, SESSION_MS + 1_000);
   }
 
+  /** Opens a node's vault on what a kill of its process would have left. */
+  afterKill(party: PartyIndex, rows: ReadonlyMap<string, Uint8Array>): Promise<Vault> {
+    const { deploymentId } = this.descriptor;
+    const rng = seededRng("after a kill");
+    const store = memoryStore({ rows });
+    return Vault.open({ store, kek: plainKek, deploymentId, nodeId: `node-${party}`, now: this.now, rng });
+  }
+
   stop(): void {
     for (const { node } of this.nodes.values()) node.mesh.close();
   }
