@@ -88,7 +88,9 @@ async function crash(commit: number, moment: CommitMoment, delayUs: number): Pro
     // Opening makes the vault anew when its creation was lost, so that one commit is always found.
     const [least, most] =
       moment === "before" ? [commit, commit] : moment === "after" ? [commit + 1, commit + 1] : [commit, commit + 1];
-    assert.equal(answered, commit);
+    // The blow that falls during a commit may be late: then the commit was answered, and must be there.
+    assert.ok(answered >= commit && answered <= (moment === "during" ? commit + 1 : commit), `answered ${answered}`);
+    assert.ok(found >= answered, `${answered} commits were answered as durable, ${found} are there`);
     assert.ok(found >= Math.max(least, 1) && found <= Math.max(most, 1), `${found} commits, of ${least}..${most}`);
     await assertStateAfter(fixture, vault, found);
   });
