@@ -4,11 +4,11 @@ import { Secret } from "@countersign/bytes";
 import { CountersignError } from "@countersign/errors";
 import {
   connectMesh,
-  deadlineSignal,
   identityBook,
   type Mesh,
   NodeIdentity,
   type SimulatedNetwork,
+  startDeadline,
 } from "@countersign/mesh";
 import { SignerService } from "@countersign/proto/signer";
 import type { CallOptions, SignerClient } from "@countersign/service-orchestrator";
@@ -208,7 +208,8 @@ export class SimulatedSigner {
     const caller = { deploymentId: descriptor.deploymentId, role: "orchestrator", name: "orchestrator-1" };
     return async (init, { signal, deadlineMs }) => {
       const process = this.#running();
-      const ended = AbortSignal.any([signal, process.ended.signal, deadlineSignal(network.clock, deadlineMs)]);
+      using deadline = startDeadline(network.clock, deadlineMs);
+      const ended = AbortSignal.any([signal, process.ended.signal, deadline.signal]);
       const context = { method: method.name, caller, signal: ended, deadlineMs, traceId: undefined };
       const { promise: gone, reject } = Promise.withResolvers<never>();
       const onAbort = () =>

@@ -17,9 +17,17 @@ export const systemClock: Clock = {
   },
 };
 
-/** A signal that aborts with a `TimeoutError` after `delayMs` on the given clock, as `AbortSignal.timeout` does on the machine's. */
-export function deadlineSignal(clock: Clock, delayMs: number): AbortSignal {
+/** A deadline on a clock, from its start until it is disposed of. */
+export interface Deadline extends Disposable {
+  /** Aborts with a `TimeoutError`, as `AbortSignal.timeout` does. */
+  readonly signal: AbortSignal;
+}
+
+/** Starts a deadline. Dispose of it with what it bounds: thousands of requests a minute would leave their timers behind. */
+export function startDeadline(clock: Clock, delayMs: number): Deadline {
   const controller = new AbortController();
-  clock.setTimer(delayMs, () => controller.abort(new DOMException(`${delayMs} ms have passed.`, "TimeoutError")));
-  return controller.signal;
+  const cancel = clock.setTimer(delayMs, () =>
+    controller.abort(new DOMException(`${delayMs} ms have passed.`, "TimeoutError")),
+  );
+  return { signal: controller.signal, [Symbol.dispose]: cancel };
 }

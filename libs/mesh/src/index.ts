@@ -1,4 +1,4 @@
-export { type Clock, deadlineSignal, systemClock } from "./clock.ts";
+export { type Clock, type Deadline, startDeadline, systemClock } from "./clock.ts";
 export { DROP_REASONS, type DropReason, MeshCounters } from "./counters.ts";
 export { type InProcessSession, inProcessDeliveries } from "./delivery/in-process.ts";
 export { type InboxOptions, SessionInbox } from "./delivery/inbox.ts";

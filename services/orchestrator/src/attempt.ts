@@ -1,6 +1,6 @@
 import { type Evidence, evidenceHash, sessionHeads } from "@countersign/authority";
 import type { SignItem } from "@countersign/intent";
-import { deadlineSignal } from "@countersign/mesh";
+import { startDeadline } from "@countersign/mesh";
 import {
   combineSchnorr,
   type PartyIndex,
@@ -76,7 +76,8 @@ async function collectPartials(
   const { network, evidence, items, signal, endsAt } = request;
   const deadlineMs = Math.min(ATTEMPT_MS, endsAt - network.now());
   const hopeless = new AbortController();
-  const ended = AbortSignal.any([signal, hopeless.signal, deadlineSignal(network.clock, deadlineMs)]);
+  using deadline = startDeadline(network.clock, deadlineMs);
+  const ended = AbortSignal.any([signal, hopeless.signal, deadline.signal]);
   const wire = { session: sessionToWire(session), evidence: evidenceToWire(evidence) };
   const startedAt = network.now();
   const failures = new Map<PartyIndex, PartyFailure>();

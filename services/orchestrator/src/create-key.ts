@@ -1,7 +1,7 @@
 import { authorize, type Evidence, sessionHeads } from "@countersign/authority";
 import { hex } from "@countersign/bytes";
 import { CountersignError } from "@countersign/errors";
-import { deadlineSignal } from "@countersign/mesh";
+import { startDeadline } from "@countersign/mesh";
 import { type KeyStateResponse, KeyStateResponse_State as State } from "@countersign/proto/signer";
 import type { Acknowledgement, PartyIndex } from "@countersign/threshold";
 import {
@@ -115,7 +115,8 @@ async function generate({ network, keys, evidence, keyId, signal, endsAt }: Crea
   };
   const deadlineMs = Math.max(1, Math.min(SESSION_MS, endsAt - network.now()));
   const hopeless = new AbortController();
-  const ended = AbortSignal.any([signal, hopeless.signal, deadlineSignal(network.clock, deadlineMs)]);
+  using deadline = startDeadline(network.clock, deadlineMs);
+  const ended = AbortSignal.any([signal, hopeless.signal, deadline.signal]);
   const wire = { session: sessionToWire(session), evidence: evidenceToWire(evidence) };
   const answers = await Promise.allSettled(
     session.parties.map(async (party) => {

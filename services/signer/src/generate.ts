@@ -6,7 +6,7 @@ import type { CertifiedKey, Session } from "@countersign/wire";
 import { checkSession, judgeEvidence } from "./admission.ts";
 import { signerError } from "./errors.ts";
 import { encodeCertificate, encodePackage } from "./key-record.ts";
-import { pausing, type SessionLimits, type SignerNode, sessionSignal } from "./node.ts";
+import { pausing, type SessionLimits, type SignerNode, sessionDeadline } from "./node.ts";
 import { outcomeOf } from "./outcome.ts";
 import { runSession } from "./run-session.ts";
 
@@ -53,9 +53,10 @@ export async function generate(
 
   const { parties } = session;
   const rounds = keygenRounds(descriptor.nodes.length, threshold);
-  const signal = sessionSignal(node, limits);
+  using deadline = sessionDeadline(node, limits);
+  const { signal } = deadline;
   const accepted = { keyId, success: "generated", sessionId, sessionDigest: digest, parties, rounds, signal };
-  return runSession(node, accepted, async (delivery) => {
+  return await runSession(node, accepted, async (delivery) => {
     const { share, certificate } = await generateKey(delivery, {
       deploymentId,
       suite,

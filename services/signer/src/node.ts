@@ -1,5 +1,5 @@
 import type { AuthorityState, Descriptor } from "@countersign/authority";
-import { type Clock, deadlineSignal, type Mesh } from "@countersign/mesh";
+import { type Clock, type Deadline, type Mesh, startDeadline } from "@countersign/mesh";
 import type { IdentitySigner, OpenSignedMessage, PartyIndex, Rng, VerifyIdentity } from "@countersign/threshold";
 import type { Vault } from "@countersign/vault";
 
@@ -37,7 +37,8 @@ export function pausing({ pause }: SignerNode): Pick<SignerNode, "pause"> {
   return pause === undefined ? {} : { pause };
 }
 
-/** The signal that ends a session: cancelled by the caller, or shortly before the caller's deadline. */
-export function sessionSignal({ clock }: SignerNode, { signal, deadlineMs }: SessionLimits): AbortSignal {
-  return AbortSignal.any([signal, deadlineSignal(clock, Math.max(1, deadlineMs - ANSWER_MARGIN_MS))]);
+/** The end of a session's time: cancelled by the caller, or shortly before the caller's deadline. Disposed of with the session. */
+export function sessionDeadline({ clock }: SignerNode, { signal, deadlineMs }: SessionLimits): Deadline {
+  const deadline = startDeadline(clock, Math.max(1, deadlineMs - ANSWER_MARGIN_MS));
+  return { ...deadline, signal: AbortSignal.any([signal, deadline.signal]) };
 }

@@ -6,7 +6,7 @@ import type { Session } from "@countersign/wire";
 import { attemptsMax, checkSession, judgeEvidence } from "./admission.ts";
 import { signerError } from "./errors.ts";
 import { openShare, signingKey } from "./key-record.ts";
-import { pausing, type SessionLimits, type SignerNode, sessionSignal } from "./node.ts";
+import { pausing, type SessionLimits, type SignerNode, sessionDeadline } from "./node.ts";
 import { runSession } from "./run-session.ts";
 
 /**
@@ -64,9 +64,10 @@ async function takePart(node: SignerNode, part: Part): Promise<readonly SchnorrP
   });
 
   const rounds = schnorrRounds(items.length);
-  const signal = sessionSignal(node, limits);
+  using deadline = sessionDeadline(node, limits);
+  const { signal } = deadline;
   const accepted = { keyId, success: "signed", sessionId, sessionDigest: digest, parties, rounds, signal };
-  return runSession(node, accepted, (delivery) =>
+  return await runSession(node, accepted, (delivery) =>
     signSchnorr(delivery, { share, items, sessionDigest: digest, identity, rng, ...pausing(node) }),
   );
 }
