@@ -2,6 +2,7 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { measureAuthorize } from "./authorize.ts";
+import { measureEcdsa } from "./ecdsa.ts";
 import { type Figure, figureOf } from "./figure.ts";
 import type { Plan } from "./plan.ts";
 import { measureProtocols } from "./protocol.ts";
@@ -56,6 +57,7 @@ async function measure(plan: Plan): Promise<readonly Figure[]> {
   const [load = 0] = loadavg();
   note(`measuring; the machine's load average is ${load.toFixed(1)}`);
   await measureProtocols(plan, record);
+  await measureEcdsa(plan, record);
   await measureAuthorize(plan, record);
   if (STORE_ROWS.some((row) => plan.wanted.has(row))) await measureStore(plan, record);
   // Only now: what runs real networks for tests may answer Ctrl-C by ending the process, and nothing else may be under way then.

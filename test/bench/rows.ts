@@ -30,6 +30,36 @@ export const ROWS = [
   { name: "schnorr.sign.2of3.cpu_ms", unit: "ms", what: "BIP-340 signature, 2 of 3: CPU of both parties" },
   { name: "schnorr.keygen.2of3.cpu_ms", unit: "ms", what: "new secp256k1 key, 2 of 3: CPU of all three parties" },
   {
+    name: "ecdsa.sign.2of3.cpu_ms",
+    unit: "ms",
+    what: "ECDSA signature, 2 of 3: CPU of both parties' protocol functions and the combiner",
+    target: { atMost: 8 },
+  },
+  {
+    name: "ecdsa.sign.3of5.cpu_ms",
+    unit: "ms",
+    what: "ECDSA signature, 3 of 5: CPU of the three parties and the combiner",
+    target: { atMost: 22 },
+  },
+  {
+    name: "ecdsa.sign.bytes_per_pair",
+    unit: "bytes",
+    what: "ECDSA signature: protocol bytes from one party to another and to the combiner",
+    target: { atMost: 53_248 },
+  },
+  {
+    name: "ecdsa.keygen.2of3.cpu_ms",
+    unit: "ms",
+    what: "new ECDSA key over links that exist, 2 of 3: CPU of all three parties",
+    target: { atMost: 25 },
+  },
+  {
+    name: "link.setup.cpu_ms",
+    unit: "ms",
+    what: "link between two nodes, both directions: CPU of both, once per pair of nodes",
+    target: { atMost: 600 },
+  },
+  {
     name: "authorize.cpu_ms",
     unit: "ms",
     what: "evidence check in a signer, Ed25519 credential (the samples of authorize.ed25519.cpu_ms)",

@@ -16,6 +16,7 @@ export const thresholdErrors = {
   curves_unavailable: bug(
     "A curve library is missing on this platform or fails its known answers; the node must not start.",
   ),
+  suite_unfit: bug("A key of one kind was given to a protocol for keys of another kind."),
   quorum_invalid: refusal(
     "The parties of a session are not exactly t members of the key, strictly ascending, with the party itself.",
   ),
@@ -26,7 +27,7 @@ export const thresholdErrors = {
   commitment_invalid: abort("A party signed a round-1 message that is not two valid points for each item."),
   commitment_equivocated: abort("A party signed two different round-1 messages in one session."),
   share_invalid: abort("A party signed a signature share that does not verify in the package it was made for."),
-  partial_invalid: abort("A party's reply is missing, unsigned, or lacks the session's signed commitments."),
+  partial_invalid: abort("A party's reply is missing, malformed, unsigned, or lacks the session's signed commitments."),
   package_differs: abort(
     "A party signed for another package than the combiner formed; somebody's view of the session is wrong.",
   ),
@@ -50,6 +51,9 @@ export const thresholdErrors = {
   keygen_views_differ: abort(
     "Parties of a key generation hold different packages and no two signed messages show whose doing it is.",
   ),
+  keygen_links_differ: abort(
+    "The two ends of a link hold different ones, so that a new key could not be signed with; the link has to be renewed first.",
+  ),
   keygen_complaint_false: abort("A party ended a key generation by a complaint that shows nothing wrong."),
   keygen_result_degenerate: abort(
     "The dealings of a key generation add up to a point without encoding; nobody is to blame.",
@@ -58,6 +62,40 @@ export const thresholdErrors = {
   certificate_invalid: abort("A key's certificate is not one valid acknowledgement of each of its n nodes."),
   public_key_package_invalid: abort(
     "The public part of a key is malformed or its points are not on one polynomial of degree t-1.",
+  ),
+  path_invalid: refusal(
+    "A derivation path is hardened, malformed, too long, or names one of the few forbidden indexes.",
+  ),
+  session_terms_invalid: refusal("Hashes, ids or attempt of a signing session are out of bounds."),
+  link_missing: refusal("A signing session needs a link that this node does not have; it is set up first."),
+  ecdsa_message_malformed: abort(
+    "A party signed an ECDSA message of a wrong length or with a value that is not canonical.",
+  ),
+  ecdsa_views_differ: abort(
+    "Parties of an ECDSA session differ about the session, the link or what was said; anyone may have caused it, nobody is banned.",
+  ),
+  ecdsa_commitment_mismatch: abort("A party opened another nonce point in ECDSA signing than it had committed to."),
+  ot_check_failed: abort("A party's OT extension failed CHECK-1; its link was banned before this was reported."),
+  multiplication_check_failed: abort(
+    "A party's multiplication failed CHECK-2 or CHECK-3; its link was banned before this was reported.",
+  ),
+  ecdsa_keys_differ: abort(
+    "The parties' shares do not add up to the key to sign under; whose fault it is cannot be told.",
+  ),
+  ecdsa_nonce_degenerate: abort("The parties' nonces add up to a point without encoding; nobody is to blame."),
+  partials_differ: abort("The partials of an ECDSA session are of different sessions, requests or nonces."),
+  ecdsa_signature_invalid: abort(
+    "The partials of an ECDSA session make no valid signature; it was not released, and whose fault it is cannot be told.",
+  ),
+  link_setup_failed: abort(
+    "Setting up a link failed a check; everything drawn for it is discarded and a new setup may start at once.",
+  ),
+  link_terms_invalid: refusal(
+    "Ends or epoch of a link that is to be set up are out of bounds or do not fit the session.",
+  ),
+  link_record_invalid: bug("A stored link does not decode; the record is damaged and the link has to be renewed."),
+  link_banned: refusal(
+    "The link of two nodes is banned after a failed consistency check; only its renewal, decided by operators, clears it.",
   ),
   key_share_inconsistent: bug(
     "A key share does not match its public verification share; the stored record is damaged.",

@@ -12,8 +12,22 @@ export type {
   SignedMessage,
   VerifyIdentity,
 } from "./delivery.ts";
+export { type CombineEcdsaOptions, combineEcdsa } from "./ecdsa/combine.ts";
+export { type DerivedKey, deriveKey } from "./ecdsa/derivation.ts";
+export { type AbortClass, ecdsaAbortClasses } from "./ecdsa/failures.ts";
+export { ecdsaRounds } from "./ecdsa/rounds.ts";
+export { type SignEcdsaOptions, signEcdsa } from "./ecdsa/sign.ts";
+export { DIGESTS_MAX, type EcdsaTerms, ecdsaKeyContext } from "./ecdsa/signing-session.ts";
+export { type EcdsaSignature, verifyEcdsa } from "./ecdsa/verify.ts";
 export { type AbortEvidence, ProtocolAbort, type ThresholdErrorCode, thresholdErrors } from "./errors.ts";
-export type { Acknowledgement, KeyShare, PublicKeyPackage, SuiteName } from "./key-share.ts";
+export type {
+  Acknowledgement,
+  EcdsaSuiteName,
+  KeyShare,
+  PublicKeyPackage,
+  SchnorrSuiteName,
+  SuiteName,
+} from "./key-share.ts";
 export { KeygenAbort } from "./keygen/abort.ts";
 export {
   acknowledgementStatement,
@@ -25,6 +39,7 @@ export {
 export { type ComplaintVerdict, judgeComplaint } from "./keygen/complaint.ts";
 export { type GeneratedKey, generateKey, type KeygenOptions } from "./keygen/generate-key.ts";
 export { judgeKeygen } from "./keygen/judge-messages.ts";
+export type { LinkClaims } from "./keygen/link-confirmation.ts";
 export {
   checkKeyShare,
   checkPublicPolynomial,
@@ -39,6 +54,17 @@ export {
   keygenSessionDigest,
   PARTIES_MAX,
 } from "./keygen/terms.ts";
+export {
+  confirmsLink,
+  type EstablishedLink,
+  type EstablishLinkOptions,
+  establishLink,
+  type LinkMember,
+  type LinkTerms,
+  linkRounds,
+} from "./links/establish-link.ts";
+export { Link, type LinkFingerprints } from "./links/link.ts";
+export { type BanReason, type LinkGate, type LinkStatusStore, linkGate } from "./links/link-gate.ts";
 export { combineSchnorr, type SchnorrSignature } from "./schnorr/combine.ts";
 export type { CombineOptions } from "./schnorr/combine-options.ts";
 export { ITEMS_MAX, schnorrRounds } from "./schnorr/commitments.ts";
@@ -49,5 +75,5 @@ export type { SchnorrPartial, SignedShare } from "./schnorr/partial.ts";
 export { type SignOptions, signSchnorr } from "./schnorr/sign.ts";
 export { outputKey, publishedKey, type SchnorrItem } from "./schnorr/signing-key.ts";
 export { type SessionFacts, sessionDigest } from "./session-digest.ts";
-export { type Suite, suiteOf } from "./suites.ts";
+export { type KeySuite, keySuiteOf, type Suite, suiteOf } from "./suites.ts";
 export { T } from "./transcript.ts";

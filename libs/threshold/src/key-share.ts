@@ -2,8 +2,14 @@ import type { Secret } from "@countersign/bytes";
 import type { Point } from "./curves/curve.ts";
 import type { PartyIndex } from "./delivery.ts";
 
-/** Ciphersuites by the names their specifications give. The plain secp256k1 suite exists for test vectors only. */
-export type SuiteName = "FROST-ED25519-SHA512-v1" | "FROST-secp256k1-SHA256-TR-v1" | "FROST-secp256k1-SHA256-v1";
+/** FROST ciphersuites by the names their specifications give. The plain secp256k1 suite exists for test vectors only. */
+export type SchnorrSuiteName = "FROST-ED25519-SHA512-v1" | "FROST-secp256k1-SHA256-TR-v1" | "FROST-secp256k1-SHA256-v1";
+
+/** Threshold ECDSA on secp256k1, suite 1 of its specification. */
+export type EcdsaSuiteName = "DKLS23-secp256k1-SHA256-v1";
+
+/** What a key's shares are for. */
+export type SuiteName = SchnorrSuiteName | EcdsaSuiteName;
 
 /** Everything public about a key (Schnorr specification, section 3). */
 export interface PublicKeyPackage {

@@ -13,7 +13,7 @@ export type Point = Uint8Array & { readonly [pointBrand]: true };
  * A prime-order group for threshold protocols. Implementations: libsodium for Ed25519, libsecp256k1 for secp256k1 (production),
  * noble for both (reference in tests).
  *
- * Scalar operations and `multiplyBase` take secrets and are constant time in production implementations; `invert` and
+ * Scalar operations, `multiplyBase` and `multiplySecret` take secrets and are constant time in production implementations; `invert` and
  * `multiplyPoint` are for public scalars. Results that have no encoding raise `point_identity` or `scalar_zero`
  * (`ProtocolAbort` without culprits; a caller that knows whose message caused it rethrows with the culprit).
  */
@@ -56,6 +56,8 @@ export interface Curve {
   multiplyBase(k: Scalar): Point;
   /** k*P for a public scalar; raises `scalar_zero` for 0. */
   multiplyPoint(p: Point, k: Scalar): Point;
+  /** k*P for a secret scalar, in constant time; raises `scalar_zero` for 0. */
+  multiplySecret(p: Point, k: Scalar): Point;
   /** Sum of one or more points; raises `point_identity` when the sum is the identity. */
   sum(points: readonly Point[]): Point;
   negatePoint(p: Point): Point;

@@ -81,6 +81,7 @@ for (const [curve, reference] of PAIRS) {
             return [
               A,
               attempt(() => of.multiplyPoint(A, b)),
+              attempt(() => of.multiplySecret(A, b)),
               attempt(() => of.sum([A, B])),
               attempt(() => of.sum([A, generator, B])),
               attempt(() => of.sum([A, of.negatePoint(A), B])),

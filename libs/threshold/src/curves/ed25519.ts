@@ -1,8 +1,8 @@
 import { equalBytes, wipe } from "@countersign/bytes";
-import sodium from "libsodium-wrappers-sumo";
-import { ProtocolAbort, thresholdError } from "../errors.ts";
+import { ProtocolAbort } from "../errors.ts";
 import type { Curve, Point, Scalar } from "./curve.ts";
 import { isAllZero, isBelow, littleEndian } from "./is-below.ts";
+import { libsodium } from "./libsodium.ts";
 
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 const ORDER_BYTES = littleEndian(ORDER, 32);
@@ -12,21 +12,6 @@ const IDENTITY = littleEndian(1n, 32);
 const SIGN_BIT = 0x80;
 /** 2^253 > q: clearing three bits of 32 random bytes leaves a candidate that is below q about every second time. */
 const CANDIDATE_TOP_MASK = 0x1f;
-
-let isPrepared = false;
-
-/**
- * Makes libsodium usable. `prepareCurves` awaits it and then checks known answers.
- */
-export async function prepareEd25519(): Promise<void> {
-  await sodium.ready;
-  isPrepared = true;
-}
-
-function library(): typeof sodium {
-  if (!isPrepared) throw thresholdError("curves_unprepared", "Ed25519 is used before prepareCurves was awaited.");
-  return sodium;
-}
 
 /**
  * The prime-order subgroup of edwards25519 by libsodium: no function here clamps. Scalar arithmetic and base multiplication are
@@ -50,7 +35,7 @@ export const ed25519: Curve = {
     return new Uint8Array(bytes) as Scalar;
   },
   reduceWide(bytes) {
-    return library().crypto_core_ed25519_scalar_reduce(bytes) as Scalar;
+    return libsodium().crypto_core_ed25519_scalar_reduce(bytes) as Scalar;
   },
   randomScalar(rng) {
     for (;;) {
@@ -61,17 +46,17 @@ export const ed25519: Curve = {
     }
   },
   isZero: isAllZero,
-  add: (a, b) => library().crypto_core_ed25519_scalar_add(a, b) as Scalar,
-  subtract: (a, b) => library().crypto_core_ed25519_scalar_sub(a, b) as Scalar,
-  multiply: (a, b) => library().crypto_core_ed25519_scalar_mul(a, b) as Scalar,
-  negate: (a) => library().crypto_core_ed25519_scalar_negate(a) as Scalar,
+  add: (a, b) => libsodium().crypto_core_ed25519_scalar_add(a, b) as Scalar,
+  subtract: (a, b) => libsodium().crypto_core_ed25519_scalar_sub(a, b) as Scalar,
+  multiply: (a, b) => libsodium().crypto_core_ed25519_scalar_mul(a, b) as Scalar,
+  negate: (a) => libsodium().crypto_core_ed25519_scalar_negate(a) as Scalar,
   invert(a) {
     refuseZero(a, "Zero has no inverse.");
-    return library().crypto_core_ed25519_scalar_invert(a) as Scalar;
+    return libsodium().crypto_core_ed25519_scalar_invert(a) as Scalar;
   },
 
   decodePoint(bytes) {
-    if (bytes.length !== 32 || !library().crypto_core_ed25519_is_valid_point(bytes))
+    if (bytes.length !== 32 || !libsodium().crypto_core_ed25519_is_valid_point(bytes))
       throw new ProtocolAbort("point_invalid", "Expected a canonical Ed25519 point of prime order, 32 bytes.");
     return new Uint8Array(bytes) as Point;
   },
@@ -81,16 +66,14 @@ export const ed25519: Curve = {
   },
   multiplyBase(k) {
     refuseZero(k, "0*G is the identity.");
-    return library().crypto_scalarmult_ed25519_base_noclamp(k) as Point;
+    return libsodium().crypto_scalarmult_ed25519_base_noclamp(k) as Point;
   },
-  multiplyPoint(p, k) {
-    refuseZero(k, "0*P is the identity.");
-    return orInvalid(() => library().crypto_scalarmult_ed25519_noclamp(k, p));
-  },
+  multiplyPoint: multiply,
+  multiplySecret: multiply,
   sum(points) {
     let total: Uint8Array = IDENTITY;
     for (const point of points)
-      total = total === IDENTITY ? point : orInvalid(() => library().crypto_core_ed25519_add(total, point));
+      total = total === IDENTITY ? point : orInvalid(() => libsodium().crypto_core_ed25519_add(total, point));
     if (equalBytes(total, IDENTITY)) throw new ProtocolAbort("point_identity", "A sum of points is the identity.");
     return total as Point;
   },
@@ -106,7 +89,13 @@ export const ed25519: Curve = {
 /** Verifies by libsodium, the strictest of the common rules: no small-order or non-canonical key or R, s below q. */
 export function verifyEd25519(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
   if (signature.length !== 64 || publicKey.length !== 32) return false;
-  return library().crypto_sign_verify_detached(signature, message, publicKey);
+  return libsodium().crypto_sign_verify_detached(signature, message, publicKey);
+}
+
+/** libsodium's multiplication of a point is constant time, so that it serves public and secret scalars. */
+function multiply(p: Point, k: Scalar): Point {
+  refuseZero(k, "0*P is the identity.");
+  return orInvalid(() => libsodium().crypto_scalarmult_ed25519_noclamp(k, p));
 }
 
 /** libsodium looks again at each point that it multiplies or adds; only one that was assumed can fail that. */

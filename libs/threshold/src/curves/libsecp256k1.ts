@@ -15,6 +15,16 @@ export interface Libsecp256k1 {
   publicKeyNegate(key: Uint8Array, compressed: true): Uint8Array;
   publicKeyCombine(keys: readonly Uint8Array[], compressed: true): Uint8Array;
   publicKeyTweakMul(key: Uint8Array, tweak: Uint8Array, compressed: true): Uint8Array;
+  /** `hashfn` gets the affine coordinates of the product and returns what `output` shall hold. */
+  ecdh(
+    key: Uint8Array,
+    seckey: Uint8Array,
+    options: { readonly hashfn: (x: Uint8Array, y: Uint8Array) => Uint8Array },
+    output: Uint8Array,
+  ): Uint8Array;
+  /** Accepts low s only; throws when r or s is not below n or the key does not parse. */
+  ecdsaVerify(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean;
+  ecdsaRecover(signature: Uint8Array, recid: number, hash: Uint8Array, compressed: true): Uint8Array;
 }
 
 let addon: Libsecp256k1 | undefined;

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { systemRng } from "../testing/system-rng.ts";
 import type { Curve, Scalar } from "./curve.ts";
 import { ed25519 } from "./ed25519.ts";
-import { KNOWN_ANSWERS, prepareCurves, selfTest } from "./prepare-curves.ts";
+import { KNOWN_ANSWERS, prepareCurves, selfTest, selfTestRistretto } from "./prepare-curves.ts";
+import { ristretto255 } from "./ristretto255.ts";
 import { secp256k1 } from "./secp256k1.ts";
 
 // These tests run in order: the first needs a process where nothing is prepared yet.
@@ -36,6 +37,7 @@ test("the self-test fails for every operation that answers wrongly", () => {
     const wrong: { [Operation in keyof Curve]?: Curve[Operation] } = {
       multiplyBase: () => curve.generator,
       multiplyPoint: (point) => point,
+      multiplySecret: (point) => point,
       multiply: (a) => a,
       invert: () => one,
       add: () => one,
@@ -51,4 +53,15 @@ test("the self-test fails for every operation that answers wrongly", () => {
         `${curve.name} ${operation}`,
       );
   }
+});
+
+test("the self-test fails for every operation of ristretto255 that answers wrongly or is missing", () => {
+  const wrong = ristretto255.multiplyBase(ristretto255.randomExponent(systemRng));
+  for (const operation of ["multiplyBase", "multiply", "add", "subtract", "fromUniform", "decode"] as const)
+    for (const answer of [() => wrong, ...(operation === "decode" ? [] : [undefined])])
+      assert.throws(
+        () => selfTestRistretto({ ...ristretto255, [operation]: answer }),
+        { code: "curves_unavailable" },
+        operation,
+      );
 });

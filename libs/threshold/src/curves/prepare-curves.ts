@@ -1,9 +1,12 @@
+import assert from "node:assert/strict";
 import { decodeHex, hex, wipe } from "@countersign/bytes";
 import type { Rng } from "../delivery.ts";
 import { thresholdError } from "../errors.ts";
 import type { Curve } from "./curve.ts";
-import { ed25519, prepareEd25519 } from "./ed25519.ts";
+import { ed25519 } from "./ed25519.ts";
 import { loadLibsecp256k1 } from "./libsecp256k1.ts";
+import { prepareLibsodium } from "./libsodium.ts";
+import { type Exponent, ristretto255 } from "./ristretto255.ts";
 import { secp256k1 } from "./secp256k1.ts";
 
 /** Published answers: RFC 9591 appendix E group keys, and doubles of the generators. */
@@ -44,11 +47,38 @@ export const KNOWN_ANSWERS: readonly KnownAnswers[] = [
  * `curves_unavailable` when a library is missing or computes wrongly; a signer must not start then.
  */
 export async function prepareCurves(rng: Rng): Promise<void> {
-  await prepareEd25519();
+  await prepareLibsodium();
   const blinding = rng(32);
   loadLibsecp256k1(blinding);
   wipe(blinding);
   for (const answers of KNOWN_ANSWERS) selfTest(answers);
+  selfTestRistretto(ristretto255);
+}
+
+/** RFC 9496, appendix A.1 (multiples of the generator), A.2 (a bad encoding) and A.3 (the map from 64 bytes). */
+const RISTRETTO = {
+  doubled: "6a493210f7499cd17fecb510ae0cea23a110e8d5b901f8acadd3095c73a3b919",
+  refused: "00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+  uniform:
+    "5d1be09e3d0c82fc538112490e35701979d99e06ca3e2b5b54bffe8b4dc772c14d98b696a1bbfb5ca32c436cc61c16563790306c79eaca7705668b47dffe5bb6",
+  mapped: "3066f82a1a747d45120d1740f14358531a8f04bbffe6a819f86dfe50f44a0a46",
+};
+
+/** Checks each operation of ristretto255 once; raises `curves_unavailable`. A build of libsodium may lack the group silently. */
+export function selfTestRistretto(group: typeof ristretto255): void {
+  const number = (value: number) => Uint8Array.of(value, ...new Uint8Array(31)) as Exponent;
+  const base = () => group.multiplyBase(number(1));
+  const answers: Readonly<Record<string, () => boolean>> = {
+    multiplyBase: () => hex(group.multiplyBase(number(2))) === RISTRETTO.doubled,
+    multiply: () => hex(group.multiply(number(2), base())) === RISTRETTO.doubled,
+    add: () => hex(group.add(base(), base())) === RISTRETTO.doubled,
+    subtract: () => hex(group.subtract(group.multiplyBase(number(3)), base())) === RISTRETTO.doubled,
+    fromUniform: () => hex(group.fromUniform(decodeHex(RISTRETTO.uniform))) === RISTRETTO.mapped,
+    decode: () => isRefused(() => group.decode(decodeHex(RISTRETTO.refused))),
+  };
+  for (const [operation, isRight] of Object.entries(answers))
+    if (isRefused(() => assert(isRight())))
+      throw thresholdError("curves_unavailable", `ristretto255 answers ${operation} wrongly on this machine.`);
 }
 
 /** Checks each operation of a curve once; raises `curves_unavailable` at the first wrong answer. */
@@ -60,6 +90,7 @@ export function selfTest(answers: KnownAnswers): void {
   const two = curve.scalarFromNumber(2);
   expect(curve, "multiplyBase", hex(publicKey) === answers.publicKey);
   expect(curve, "multiplyPoint", hex(curve.multiplyPoint(curve.generator, two)) === answers.doubledGenerator);
+  expect(curve, "multiplySecret", hex(curve.multiplySecret(curve.generator, two)) === answers.doubledGenerator);
   expect(curve, "multiply", hex(curve.multiply(secret, secret)) === answers.square);
   expect(curve, "invert", hex(curve.multiply(secret, curve.invert(secret))) === hex(one));
   expect(curve, "add", hex(curve.add(one, one)) === hex(two));

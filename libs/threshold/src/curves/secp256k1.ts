@@ -80,6 +80,11 @@ export const secp256k1: Curve = {
     refuseZero(k, "0*P is the identity.");
     return libsecp256k1().publicKeyTweakMul(p, k, true) as Point;
   },
+  multiplySecret(p, k) {
+    refuseZero(k, "0*P is the identity.");
+    // The addon's Diffie-Hellman is its constant-time multiplication; the hash function hands the point through.
+    return libsecp256k1().ecdh(p, k, { hashfn: compress }, new Uint8Array(33)) as Point;
+  },
   sum(points) {
     try {
       return libsecp256k1().publicKeyCombine(points, true) as Point;
@@ -96,6 +101,14 @@ function decodePoint(bytes: Uint8Array): Point {
   if (bytes.length !== 33 || !libsecp256k1().publicKeyVerify(bytes))
     throw new ProtocolAbort("point_invalid", "Expected a compressed secp256k1 point, 33 bytes.");
   return new Uint8Array(bytes) as Point;
+}
+
+/** SEC1 compressed form of affine coordinates. */
+function compress(x: Uint8Array, y: Uint8Array): Uint8Array {
+  const point = new Uint8Array(33);
+  point[0] = 2 + ((y[31] ?? 0) & 1);
+  point.set(x, 1);
+  return point;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { u16be, wipe } from "@countersign/bytes";
 import type { Scalar } from "../curves/curve.ts";
 import type { PartyIndex, Rng } from "../delivery.ts";
-import type { Suite } from "../suites.ts";
+import type { KeySuite } from "../suites.ts";
 import { T } from "../transcript.ts";
 import { encodePackage, type Package } from "./encoding.ts";
 import { evaluate } from "./polynomial.ts";
@@ -10,7 +10,7 @@ import { WORD_SIZE } from "./rounds.ts";
 
 /** Who deals, to whom, in which session. */
 export interface DealingOptions {
-  readonly suite: Suite;
+  readonly suite: KeySuite;
   /** ctx; empty in published vectors. */
   readonly context: Uint8Array;
   readonly dealer: PartyIndex;

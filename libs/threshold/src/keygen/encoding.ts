@@ -5,7 +5,7 @@ import { ProtocolAbort } from "../errors.ts";
 import { HEADER_SIZE_MAX, SIGNATURE_SIZE, WORD_SIZE } from "./rounds.ts";
 
 /** First byte of every body but a commitment's: the round's own message, or a complaint in its place. */
-const ORDINARY = 0;
+export const ORDINARY = 0;
 const COMPLAINT = 1;
 /** The longest complaint of an honest party shows everyone's reveal and echo. */
 const QUOTES_PER_PARTY = 2;

@@ -1,7 +1,7 @@
 import { equalBytes, Secret, wipe } from "@countersign/bytes";
 import type { Scalar } from "../curves/curve.ts";
 import type { Delivery, IdentitySigner, PartyIndex, Rng } from "../delivery.ts";
-import { ProtocolAbort } from "../errors.ts";
+import { ProtocolAbort, thresholdError } from "../errors.ts";
 import type { Acknowledgement, KeyShare, PublicKeyPackage } from "../key-share.ts";
 import { type Pause, runWithPauses } from "../steps.ts";
 import { acknowledgementStatement } from "./acknowledgement.ts";
@@ -10,6 +10,7 @@ import { Conversation } from "./conversation.ts";
 import { deal } from "./dealing.ts";
 import { decodeCommitment, decodeEcho, encodeEcho, encodeFinish, encodeReveal, encodeShare } from "./encoding.ts";
 import { jointChainCode, jointKeySteps } from "./joint-key.ts";
+import { compareLinkClaims, decodeLinkClaims, encodeLinkClaims, type LinkClaims } from "./link-confirmation.ts";
 import { sumOfSecrets } from "./polynomial.ts";
 import { checkKeyShare, checkPublicPolynomial } from "./public-key-package.ts";
 import { checkDelivery, type KeygenSession, type KeygenTerms, type KeygenVerifiers, keygenSession } from "./terms.ts";
@@ -25,6 +26,8 @@ export interface KeygenOptions extends KeygenTerms, KeygenVerifiers {
    * afterwards, so what is kept must be a copy. So must what is kept of the chain code (32 bytes, secret), which is wiped next.
    */
   readonly stage: (share: KeyShare, acknowledgement: Acknowledgement, chainCode: Uint8Array) => Promise<void>;
+  /** Fingerprints of this party's link with each other one. Needed for keys that are signed with over links, unused for others. */
+  readonly links?: LinkClaims;
   /** Lets the event loop serve others between pieces of work that grow with the parties. Default: goes on at once. */
   readonly pause?: Pause;
 }
@@ -49,6 +52,7 @@ export async function generateKey(delivery: Delivery, options: KeygenOptions): P
   checkDelivery(session, delivery);
   const { suite, context, parties, terms } = session;
   const { self } = delivery;
+  const links = linksOf(session, self, options);
   const dealing = deal({ suite, context, dealer: self, parties, threshold: terms.threshold, rng: options.rng });
   const talk = new Conversation(delivery, session, options.identity, options.pause);
   let share: KeyShare | undefined;
@@ -70,8 +74,15 @@ export async function generateKey(delivery: Delivery, options: KeygenOptions): P
     // R1e. The scheme is secure over a broadcast channel only; equal echoes make the reveals one.
     const tau = echoDigest(session, packages);
     await talk.send("echo", "all", encodeEcho(tau));
+    if (links !== undefined) await talk.send("links", "all", encodeLinkClaims(parties, self, links));
     const echoes = await talk.collect("echo", { check: decodeEcho, complainIn: "share" });
     if (![...echoes.values()].every((echo) => equalBytes(echo, tau))) throw await talk.compareViews();
+    if (links !== undefined) {
+      // A stale link is found by everyone at once, before there is a share of a key that could not sign.
+      const check = (body: Uint8Array, from: PartyIndex) => decodeLinkClaims(parties, from, body);
+      const claims = await talk.collect("links", { check, complainIn: "share" });
+      compareLinkClaims(claims.set(self, links));
+    }
 
     // R2, to one receiver each.
     for (const [to, dealt] of dealing.shares)
@@ -115,6 +126,19 @@ export async function generateKey(delivery: Delivery, options: KeygenOptions): P
     dealing.wipe();
     wipe(...received);
   }
+}
+
+/** The links to confirm, if this kind of key needs any; raises `link_missing` unless there is one with every other party. */
+function linksOf(
+  { suite, parties }: KeygenSession,
+  self: PartyIndex,
+  { links }: KeygenOptions,
+): LinkClaims | undefined {
+  if (!suite.usesLinks) return undefined;
+  const missing = parties.filter((party) => party !== self && !links?.has(party));
+  if (links === undefined || missing.length > 0)
+    throw thresholdError("link_missing", `There is no link with parties ${missing.join(", ")}.`);
+  return links;
 }
 
 /** s_j = sum of f_i(j), checked against Y_j. Wipes the summands. */

@@ -6,6 +6,7 @@ import { acknowledgementStatement } from "./acknowledgement.ts";
 import { checkAcknowledgement, checkShare, echoDigest, openReveal, type RevealedPackage } from "./checks.ts";
 import { decodeCommitment, decodeEcho, isComplaint } from "./encoding.ts";
 import { jointKey } from "./joint-key.ts";
+import { decodeLinkClaims } from "./link-confirmation.ts";
 import type { KeygenRound } from "./rounds.ts";
 import { type KeygenSession, type KeygenTerms, type KeygenVerifiers, keygenSession } from "./terms.ts";
 
@@ -87,13 +88,14 @@ function judgeParty(
   party: PartyIndex,
   theirs: readonly OpenedMessage[],
 ): RevealedPackage | undefined {
-  const [commit, reveal, echo] = (["commit", "reveal", "echo"] as const).map(
+  const [commit, reveal, echo, links] = (["commit", "reveal", "echo", "links"] as const).map(
     (round) => ordinary(theirs, round)[0]?.message,
   );
   const commitment = commit && attribute(party, [commit], () => decodeCommitment(commit.body));
   const revealed =
     reveal && attribute(party, [...list(commit), reveal], () => openReveal(session, party, commitment, reveal.body));
   const tau = echo && attribute(party, [echo], () => decodeEcho(echo.body));
+  if (links !== undefined) attribute(party, [links], () => decodeLinkClaims(session.parties, party, links.body));
   for (const { facts, message } of ordinary(theirs, "share"))
     attribute(party, [...list(reveal), ...list(echo), message], () =>
       checkShare(session, { from: party, to: facts.to, tau, dealt: revealed }, message.body),

@@ -1,8 +1,8 @@
-import { concatBytes, wipe } from "@countersign/bytes";
+import { wipe } from "@countersign/bytes";
 import type { Point, Scalar } from "../curves/curve.ts";
 import type { PartyIndex, Rng } from "../delivery.ts";
 import { hasEvenY } from "../schnorr/tweak.ts";
-import type { Suite } from "../suites.ts";
+import type { KeySuite } from "../suites.ts";
 
 /** Proof of knowledge of the discrete logarithm of C_i0 (Schnorr specification, section 3). */
 export interface ProofOfKnowledge {
@@ -12,7 +12,7 @@ export interface ProofOfKnowledge {
 
 /** What a proof is bound to. */
 export interface ProofStatement {
-  readonly suite: Suite;
+  readonly suite: KeySuite;
   /** ctx; empty in published vectors. */
   readonly context: Uint8Array;
   readonly prover: PartyIndex;
@@ -53,5 +53,5 @@ export function verifyKnowledge(statement: ProofStatement, { R, mu }: ProofOfKno
 
 /** c_i = HDKG(ctx ‖ Scalar(i) ‖ Element(C_i0) ‖ Element(R_i)). */
 function challenge({ suite, context, prover, commitment }: ProofStatement, R: Point): Scalar {
-  return suite.HDKG(concatBytes(context, suite.curve.scalarFromNumber(prover), commitment, R));
+  return suite.HDKG(context, suite.curve.scalarFromNumber(prover), commitment, R);
 }

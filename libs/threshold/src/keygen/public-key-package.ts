@@ -1,9 +1,9 @@
-import { wipe } from "@countersign/bytes";
+import { equalBytes, sha256, wipe } from "@countersign/bytes";
 import type { Curve, Point } from "../curves/curve.ts";
 import { ProtocolAbort, thresholdError } from "../errors.ts";
 import type { KeyShare, PublicKeyPackage, SuiteName } from "../key-share.ts";
 import { runAtOnce, type Steps } from "../steps.ts";
-import { suiteOf } from "../suites.ts";
+import { keySuiteOf } from "../suites.ts";
 import { evaluateInExponent } from "./polynomial.ts";
 import { WORD_SIZE } from "./rounds.ts";
 import { checkThreshold } from "./terms.ts";
@@ -33,7 +33,7 @@ export function publicKeyPackage(facts: PublicKeyFacts): PublicKeyPackage {
       throw new RangeError(`Expected ${threshold} commitments, found ${facts.commitments.length}.`);
     if (chainCodeHash.length !== WORD_SIZE || tau.length !== WORD_SIZE)
       throw new RangeError("Chain code hash and tau are 32 bytes each.");
-    const { curve } = suiteOf(suite);
+    const { curve } = keySuiteOf(suite);
     const points = facts.commitments.map((point) => curve.decodePoint(point));
     return runAtOnce(packageSteps(facts, points));
   } catch (cause) {
@@ -47,7 +47,7 @@ export function* packageSteps(
   commitments: readonly Point[],
 ): Steps<PublicKeyPackage> {
   const { suite, keyId, epoch, threshold, partyCount, chainCodeHash, tau } = facts;
-  const { curve } = suiteOf(suite);
+  const { curve } = keySuiteOf(suite);
   const verificationShares: Point[] = [];
   while (verificationShares.length < partyCount) {
     verificationShares.push(evaluateInExponent(curve, commitments, verificationShares.length + 1));
@@ -74,7 +74,7 @@ export function* packageSteps(
  */
 export function checkPublicPolynomial(key: PublicKeyPackage): void {
   const { suite, threshold, partyCount, verificationShares, commitments, keyId } = key;
-  const { curve } = suiteOf(suite);
+  const { curve } = keySuiteOf(suite);
   if (verificationShares.length !== partyCount || commitments.length !== threshold)
     throw refuse(keyId, "it has another number of verification shares or commitments than n and t");
   let values: readonly Point[] = [...commitments.slice(0, 1), ...verificationShares];
@@ -89,6 +89,11 @@ export function checkPublicPolynomial(key: PublicKeyPackage): void {
     throw refuse(keyId, "its points are not on one polynomial of degree t-1");
 }
 
+/** Whether these bytes are the chain code that the key's acknowledgements cover. */
+export function isChainCodeOf(key: PublicKeyPackage, chainCode: Uint8Array): boolean {
+  return equalBytes(sha256(chainCode), key.chainCodeHash);
+}
+
 /** Each point but the first, less the one before it. */
 function differences(curve: Curve, points: readonly Point[]): readonly Point[] {
   return points.slice(1).map((point, k) => curve.sum([point, curve.negatePoint(points[k] ?? point)]));
@@ -97,7 +102,7 @@ function differences(curve: Curve, points: readonly Point[]): readonly Point[] {
 /** Checks s_i*G = Y_i, after generation and whenever a share was loaded; raises `key_share_inconsistent`. */
 export function checkKeyShare(share: KeyShare): void {
   const { public: key, index, secret } = share;
-  const { curve } = suiteOf(key.suite);
+  const { curve } = keySuiteOf(key.suite);
   const expected = key.verificationShares[index - 1];
   const mismatch = (cause?: unknown) =>
     thresholdError("key_share_inconsistent", `The share of party ${index} does not belong to key ${key.keyId}.`, {

@@ -1,7 +1,10 @@
 import { checkThreshold } from "./terms.ts";
 
-/** Rounds of key generation in order (Schnorr specification, section 3: R0, R1, R1e, R2, R3 with R2c). */
-export type KeygenRound = "commit" | "reveal" | "echo" | "share" | "finish";
+/**
+ * Rounds of key generation in order (Schnorr specification, section 3: R0, R1, R1e, R2, R3 with R2c). Keys that are signed with over
+ * links have `links` beside the echo.
+ */
+export type KeygenRound = "commit" | "reveal" | "echo" | "links" | "share" | "finish";
 
 /** Hashes, salts, chain codes and scalars. */
 export const WORD_SIZE = 32;
@@ -27,9 +30,10 @@ export function keygenRounds(partyCount: number, threshold: number): Readonly<Re
 
   const reveal = Math.max(plainReveal, complaintSize(commit));
   const echo = Math.max(plainEcho, complaintSize(commit, reveal));
-  const share = Math.max(plainShare, complaintSize(echo), views);
+  const links = 1 + (partyCount - 1) * 2 * WORD_SIZE;
+  const share = Math.max(plainShare, complaintSize(echo), complaintSize(links), views);
   const finish = Math.max(1 + SIGNATURE_SIZE, complaintSize(plainReveal, plainEcho, share));
-  return { commit, reveal, echo, share, finish };
+  return { commit, reveal, echo, links, share, finish };
 }
 
 function complaintSize(...bodies: readonly number[]): number {

@@ -2,7 +2,7 @@ import { concatBytes, u16be, u32be } from "@countersign/bytes";
 import type { Delivery, OpenSignedMessage, PartyIndex, VerifyIdentity } from "../delivery.ts";
 import { thresholdError } from "../errors.ts";
 import type { SuiteName } from "../key-share.ts";
-import { type Suite, suiteOf } from "../suites.ts";
+import { type KeySuite, keySuiteOf } from "../suites.ts";
 import { T } from "../transcript.ts";
 
 /** Most parties of a key: messages stay far below the bus' limit of 1 MiB, and no round costs more than a second of CPU. */
@@ -47,7 +47,7 @@ export interface KeygenVerifiers {
 /** Terms that were checked, with what follows from them. */
 export interface KeygenSession extends KeygenVerifiers {
   readonly terms: KeygenTerms;
-  readonly suite: Suite;
+  readonly suite: KeySuite;
   /** ctx of the Schnorr specification, section 2. */
   readonly context: Uint8Array;
   readonly sessionDigest: Uint8Array;
@@ -62,7 +62,7 @@ export function keygenSession(options: KeygenTerms & KeygenVerifiers): KeygenSes
   const context = keygenSessionDigest(options);
   return {
     terms: options,
-    suite: suiteOf(options.suite),
+    suite: keySuiteOf(options.suite),
     context,
     sessionDigest: options.sessionDigest ?? context,
     parties: options.members.map((member) => member.index),
@@ -87,7 +87,7 @@ export function checkDelivery(session: KeygenSession, delivery: Delivery): void 
  */
 export function keygenSessionDigest(terms: KeygenTerms): Uint8Array {
   const { suite, keyId, epoch, sessionId, threshold, members } = terms;
-  const { curve } = suiteOf(suite);
+  const { curve } = keySuiteOf(suite);
   const rows = members.map((member) => concatBytes(curve.scalarFromNumber(member.index), member.identityKey));
   const { length: partyCount } = members;
   return T("dkg-ctx", suite, "keygen", keyId, u32be(epoch), sessionId, u16be(threshold), u16be(partyCount), ...rows);

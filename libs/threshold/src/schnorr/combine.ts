@@ -30,8 +30,8 @@ export function combineSchnorr(options: CombineOptions): SchnorrSignature {
   throw findFault(options, key);
 }
 
-function claimOf({ publicKey, item }: CombineOptions, key: SigningKey) {
-  return { suite: publicKey.suite, publicKey: key.point, message: item.message };
+function claimOf({ item }: CombineOptions, key: SigningKey) {
+  return { suite: key.suite.name, publicKey: key.point, message: item.message };
 }
 
 /** The sum on the word of the first reply's commitment list; undefined when something does not even decode. */

@@ -3,7 +3,7 @@ import { before, describe, test } from "node:test";
 import { concatBytes, hex } from "@countersign/bytes";
 import type { Point, Scalar } from "../curves/curve.ts";
 import { prepareCurves } from "../curves/prepare-curves.ts";
-import type { SuiteName } from "../key-share.ts";
+import type { SchnorrSuiteName } from "../key-share.ts";
 import { suiteOf } from "../suites.ts";
 import { splitKey } from "../testing/split-key.ts";
 import { systemRng } from "../testing/system-rng.ts";
@@ -45,7 +45,7 @@ interface FrostVectors {
   readonly final_output: { readonly sig: string };
 }
 
-const FILES: readonly (readonly [string, SuiteName])[] = [
+const FILES: readonly (readonly [string, SchnorrSuiteName])[] = [
   ["rfc9591-frost-ed25519-sha512", "FROST-ED25519-SHA512-v1"],
   ["frost-ed25519.vectors", "FROST-ED25519-SHA512-v1"],
   ["rfc9591-frost-secp256k1-sha256", "FROST-secp256k1-SHA256-v1"],

@@ -4,13 +4,13 @@ import type { Curve, Point, Scalar } from "../curves/curve.ts";
 import { verifyEd25519 } from "../curves/ed25519.ts";
 import { secp256k1 } from "../curves/secp256k1.ts";
 import { ProtocolAbort } from "../errors.ts";
-import type { SuiteName } from "../key-share.ts";
+import type { SchnorrSuiteName } from "../key-share.ts";
 import { suiteOf } from "../suites.ts";
 import { hasEvenY } from "./tweak.ts";
 
 /** A signature for verification by whoever the suite's keys are for. */
 export interface SignatureClaim {
-  readonly suite: SuiteName;
+  readonly suite: SchnorrSuiteName;
   /** Ed25519: 32 bytes. TR: 33-byte output key (its parity does not count) or 32-byte x-only key. Plain secp256k1: 33 bytes. */
   readonly publicKey: Uint8Array;
   readonly message: Uint8Array;

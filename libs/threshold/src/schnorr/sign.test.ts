@@ -7,7 +7,7 @@ import fc from "fast-check";
 import type { Point } from "../curves/curve.ts";
 import { prepareCurves } from "../curves/prepare-curves.ts";
 import type { Delivery, PartyIndex } from "../delivery.ts";
-import type { KeyShare, PublicKeyPackage, SuiteName } from "../key-share.ts";
+import type { KeyShare, PublicKeyPackage, SchnorrSuiteName } from "../key-share.ts";
 import { combination, openSession, partialsOf, runParties, signAndCombine } from "../testing/signing-network.ts";
 import { splitKey } from "../testing/split-key.ts";
 import { systemRng } from "../testing/system-rng.ts";
@@ -19,11 +19,11 @@ import { publishedKey, type SchnorrItem } from "./signing-key.ts";
 
 before(() => prepareCurves(systemRng));
 
-const ED25519: SuiteName = "FROST-ED25519-SHA512-v1";
-const TR: SuiteName = "FROST-secp256k1-SHA256-TR-v1";
-const PLAIN: SuiteName = "FROST-secp256k1-SHA256-v1";
+const ED25519: SchnorrSuiteName = "FROST-ED25519-SHA512-v1";
+const TR: SchnorrSuiteName = "FROST-secp256k1-SHA256-TR-v1";
+const PLAIN: SchnorrSuiteName = "FROST-secp256k1-SHA256-v1";
 
-const split = (suite: SuiteName, threshold: number, partyCount: number) =>
+const split = (suite: SchnorrSuiteName, threshold: number, partyCount: number) =>
   splitKey({ suite, threshold, partyCount, rng: systemRng });
 
 for (const suite of [ED25519, TR, PLAIN])
@@ -41,7 +41,7 @@ for (const suite of [ED25519, TR, PLAIN])
           const { r, s } = await signAndCombine(openSession({ key, quorum, message }));
 
           assert.ok(verifySignature({ suite, publicKey: publishedKey(key.public), message, r, s }));
-          assert.ok(independentlyVerifies(key.public, message, r, s));
+          assert.ok(independentlyVerifies(suite, key.public, message, r, s));
         }),
         { numRuns: 6 },
       );
@@ -193,7 +193,11 @@ describe("who signs", () => {
 
 describe("what a peer commits to", () => {
   /** Party 2 signs another body than its honest one; party 1 must name it with evidence. */
-  const cheat = async (suite: SuiteName, change: (body: Uint8Array, size: number) => Uint8Array, itemCount = 1) => {
+  const cheat = async (
+    suite: SchnorrSuiteName,
+    change: (body: Uint8Array, size: number) => Uint8Array,
+    itemCount = 1,
+  ) => {
     const key = split(suite, 2, 2);
     const items = Array.from({ length: itemCount }, () => ({ message: new Uint8Array(32) }));
     const session = openSession({ key, quorum: [1, 2], items });
@@ -294,9 +298,15 @@ async function honestBody(): Promise<Uint8Array> {
   return partials.get(1)?.commitments[0]?.body ?? new Uint8Array(0);
 }
 
-function independentlyVerifies(key: PublicKeyPackage, message: Uint8Array, r: Uint8Array, s: Uint8Array): boolean {
+function independentlyVerifies(
+  suite: SchnorrSuiteName,
+  key: PublicKeyPackage,
+  message: Uint8Array,
+  r: Uint8Array,
+  s: Uint8Array,
+): boolean {
   const publicKey = publishedKey(key);
-  switch (key.suite) {
+  switch (suite) {
     case "FROST-ED25519-SHA512-v1":
       return nobleEd.verify(concatBytes(r, s), message, publicKey, { zip215: false });
     case "FROST-secp256k1-SHA256-TR-v1":

@@ -1,8 +1,8 @@
-import { Secret } from "@countersign/bytes";
+import { Secret, sha256 } from "@countersign/bytes";
 import type { Curve, Point, Scalar } from "../curves/curve.ts";
 import type { Rng } from "../delivery.ts";
 import type { KeyShare, PublicKeyPackage, SuiteName } from "../key-share.ts";
-import { suiteOf } from "../suites.ts";
+import { keySuiteOf } from "../suites.ts";
 
 /** A key that one dealer split. Tests only: the dealer knew the secret. */
 export interface SplitKey {
@@ -10,6 +10,7 @@ export interface SplitKey {
   /** Share of party i at i - 1. */
   readonly shares: readonly KeyShare[];
   readonly secret: Scalar;
+  readonly chainCode: Uint8Array;
 }
 
 /** Splits a secret (default: a random one) among n parties by Shamir's scheme. `coefficients` fixes a_1..a_(t-1). */
@@ -22,11 +23,12 @@ export function splitKey(options: {
   readonly coefficients?: readonly Scalar[];
 }): SplitKey {
   const { suite, threshold, partyCount, rng } = options;
-  const { curve } = suiteOf(suite);
+  const { curve } = keySuiteOf(suite);
   const secret = options.secret ?? curve.randomScalar(rng);
   const others = options.coefficients ?? Array.from({ length: threshold - 1 }, () => curve.randomScalar(rng));
   const polynomial = [secret, ...others];
   const values = Array.from({ length: partyCount }, (_, index) => evaluate(curve, polynomial, index + 1));
+  const chainCode = rng(32);
   const key: PublicKeyPackage = {
     suite,
     keyId: "key-split-for-tests",
@@ -36,11 +38,11 @@ export function splitKey(options: {
     keyForm: "internal",
     commitments: polynomial.map((coefficient): Point => curve.multiplyBase(coefficient)),
     verificationShares: values.map((value): Point => curve.multiplyBase(value)),
-    chainCodeHash: rng(32),
+    chainCodeHash: sha256(chainCode),
     tau: rng(32),
   };
   const shares = values.map((value, index) => ({ public: key, index: index + 1, secret: new Secret(value) }));
-  return { public: key, shares, secret };
+  return { public: key, shares, secret, chainCode };
 }
 
 function evaluate(curve: Curve, polynomial: readonly Scalar[], x: number): Scalar {

@@ -79,6 +79,7 @@ function pointsOf<P extends ReferencePoint<P>>(
     assumePoint: (bytes: Uint8Array) => new Uint8Array(bytes) as Point,
     multiplyBase: (k: Scalar) => encode(base.multiplyUnsafe(nonZero(k))),
     multiplyPoint: (p: Point, k: Scalar) => encode(decode(p).multiplyUnsafe(nonZero(k))),
+    multiplySecret: (p: Point, k: Scalar) => encode(decode(p).multiplyUnsafe(nonZero(k))),
     sum: (points: readonly Point[]) => encode(points.map(decode).reduce((a, b) => a.add(b))),
     negatePoint: (p: Point) => encode(decode(p).negate()),
     equalPoints: (a: Point, b: Point) => Buffer.compare(a, b) === 0,

@@ -3,7 +3,9 @@ import { type IdentityBook, identityBook, inProcessDeliveries, NodeIdentity, sig
 import type { Delivery, MessageFacts, PartyIndex, Rng, SignedMessage } from "../../delivery.ts";
 import type { KeyShare, SuiteName } from "../../key-share.ts";
 import { systemRng } from "../../testing/system-rng.ts";
+import { T } from "../../transcript.ts";
 import { type GeneratedKey, generateKey, type KeygenOptions } from "../generate-key.ts";
+import type { LinkClaims } from "../link-confirmation.ts";
 import { type KeygenRound, keygenRounds } from "../rounds.ts";
 import { type KeygenSession, type KeygenTerms, keygenSession, keygenSessionDigest } from "../terms.ts";
 
@@ -16,6 +18,8 @@ export interface KeygenNetwork {
   readonly book: IdentityBook;
   /** The session as a judge sees it. */
   readonly session: KeygenSession;
+  /** What each party knows of its links. */
+  readonly links: ReadonlyMap<PartyIndex, LinkClaims>;
 }
 
 /** Fresh identities and a fresh session id. */
@@ -42,7 +46,18 @@ export function keygenNetwork(options: {
     DEPLOYMENT,
     members.map(({ index, identityKey }) => ({ index, publicKey: identityKey })),
   );
-  return { terms, identities, book, session: keygenSession({ ...terms, ...book }) };
+  return { terms, identities, book, session: keygenSession({ ...terms, ...book }), links: linksAmong(partyCount) };
+}
+
+/** Fingerprints of a link between each two of n parties. */
+function linksAmong(partyCount: number): ReadonlyMap<PartyIndex, LinkClaims> {
+  const parties = Array.from({ length: partyCount }, (_, k) => k + 1);
+  const print = (receiver: PartyIndex, sender: PartyIndex) => T("test-link", `${receiver}<-${sender}`);
+  const claims = (self: PartyIndex) =>
+    parties.flatMap((peer) =>
+      peer === self ? [] : [[peer, { receiving: print(self, peer), sending: print(peer, self) }] as const],
+    );
+  return new Map(parties.map((self) => [self, new Map(claims(self))] as const));
 }
 
 /** Where a test may interfere. */
@@ -92,6 +107,7 @@ export async function runKeygen(
       ...book,
       identity,
       rng: interference.rng?.(party) ?? systemRng,
+      links: network.links.get(party) ?? new Map(),
       stage: async (share) => {
         stagedShare = share;
       },
