@@ -3,6 +3,7 @@ import { AUDIT_HEAD, type ChainEnd, readChainEnd, sealHead } from "./audit/chain
 import { auditRow } from "./audit/verify-audit.ts";
 import { vaultError } from "./errors.ts";
 import type { Sealer } from "./record/sealer.ts";
+import { PRUNED } from "./session-rows.ts";
 import { GroupQueue } from "./store/group-queue.ts";
 import type { Batch, VaultStore } from "./store/vault-store.ts";
 import { DraftTransaction, type Operation, type Rows, type Transaction } from "./transaction.ts";
@@ -50,6 +51,8 @@ export class Ledger {
   readonly #queue = new GroupQueue<Operation<void>, Settled>((group) => this.#runGroup(group));
   readonly #deferred: Operation<void>[] = [];
   #end: ChainEnd | undefined;
+  /** Rows that nearly every operation reads, as they are at `#end`: whoever changes one moves the head. */
+  readonly #kept = new Map<string, Uint8Array | undefined>();
   #closed = false;
   #cancelTimer: (() => void) | undefined;
 
@@ -64,7 +67,7 @@ export class Ledger {
     const decide = (transaction: Transaction) => {
       decided = { value: operation.decide(transaction) };
     };
-    const settled = await this.#queue.submit({ places: operation.places, decide });
+    const settled = await this.#queue.submit({ ...operation, decide });
     if (settled.kind === "refused") throw settled.error;
     if (decided === undefined) throw vaultError("store_failed", "An operation ended without a decision.");
     return decided.value;
@@ -124,7 +127,7 @@ export class Ledger {
       return settled.slice(settled.length - group.length);
     } catch (error) {
       // Whether it was written is unknown: the next group reads where the chain ends.
-      this.#end = undefined;
+      this.#forgetEnd();
       this.#deferred.unshift(...riding);
       if (this.#deferred.length > 0) this.#startTimer();
       throw error;
@@ -138,24 +141,43 @@ export class Ledger {
 
   async #commit(operations: readonly Operation<void>[]): Promise<readonly Settled[]> {
     const { store } = this.#options;
-    const keys = [...new Set(operations.flatMap(({ places }) => places.map(({ row }) => row)))];
+    const keys = new Set(operations.flatMap(({ places }) => places.map(({ row }) => row)));
+    let presumed = new Set(operations.flatMap(({ presumedAbsent = [] }) => presumedAbsent.map(({ row }) => row)));
     for (let conflicts = 0; conflicts < CONFLICTS_MAX; conflicts++) {
       const end = await this.#chainEnd();
-      const values = keys.length > 0 ? await store.read(keys) : [];
-      const {
-        settled,
-        batch,
-        end: nextEnd,
-      } = this.#draft(operations, new Map(keys.map((key, i) => [key, values[i]])), end);
-      if (batch.write.length === 0) return settled;
-      const result = await store.commit(batch);
-      if (result.kind === "committed") {
-        this.#end = nextEnd;
-        return settled;
+      const rows = await this.#read([...keys], presumed);
+      const { settled, batch, end: nextEnd } = this.#draft(operations, rows, end);
+      // A refusal must rest on rows that were seen.
+      if (batch.write.length === 0 && presumed.size === 0) return settled;
+      if (batch.write.length > 0) {
+        const absent = [...presumed].map((key) => ({ key, value: undefined }));
+        const result = await store.commit({ ...batch, require: [...batch.require, ...absent] });
+        if (result.kind === "committed") {
+          this.#end = nextEnd;
+          for (const { key, value } of batch.write) if (this.#kept.has(key)) this.#kept.set(key, value);
+          return settled;
+        }
       }
-      this.#end = undefined;
+      presumed = new Set();
+      this.#forgetEnd();
     }
     throw vaultError("store_contended", `Another writer of this store won ${CONFLICTS_MAX} races in a row.`);
+  }
+
+  /** Rows as they are at the chain's end; those presumed absent are not looked up, because the batch will require it. */
+  async #read(keys: readonly string[], presumed: ReadonlySet<string>): Promise<Rows> {
+    const unknown = keys.filter((key) => !presumed.has(key) && !this.#kept.has(key));
+    const values = unknown.length > 0 ? await this.#options.store.read(unknown) : [];
+    const rows = new Map(unknown.map((key, place) => [key, values[place]]));
+    for (const key of presumed) rows.set(key, undefined);
+    if (rows.has(PRUNED.row)) this.#kept.set(PRUNED.row, rows.get(PRUNED.row));
+    for (const [key, value] of this.#kept) rows.set(key, value);
+    return rows;
+  }
+
+  #forgetEnd(): void {
+    this.#end = undefined;
+    this.#kept.clear();
   }
 
   /** Decides every operation in order over the rows as read; pure but for the clock and the seals' nonces. */

@@ -87,6 +87,8 @@ export function begin(start: SigningStart | GenerationStart, clock: Clock): Oper
   const counted = start.kind === "sign" ? [attemptsPlace(start.c)] : generationPlaces(start);
   return {
     places: [session, PRUNED, ...counted],
+    // A first attempt, which nearly all are, then costs one journey to the store and not two.
+    presumedAbsent: start.kind === "sign" ? [session, ...counted] : [session],
     decide(transaction) {
       const id = hex(start.sessionId);
       if (transaction.read(session) !== undefined)

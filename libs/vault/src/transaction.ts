@@ -7,6 +7,11 @@ export interface Operation<T> {
   /** Everything it may read. Writing needs no mention. */
   readonly places: readonly RecordPlace[];
   /**
+   * Those of its places that hold something only when the operation is a repetition. They are not looked up at first; the transaction
+   * requires that they are absent, and is decided again on what they hold when they are not.
+   */
+  readonly presumedAbsent?: readonly RecordPlace[];
+  /**
    * Decides on the state at its turn. What it throws refuses this operation alone, and nothing of it is written. Runs again
    * when another writer was faster, so it has no effect but its return value.
    */

@@ -403,3 +403,42 @@ test("a refusal is written with the next transaction, or within a second of its 
     assert.deepEqual(await refused(), ["approval_expired", "share_not_here"]);
     assert.equal((await vault.verifyAudit()).kind, "intact");
   }));
+
+test("a first attempt costs one journey to the store, a repetition is looked up", () =>
+  withVaults(async (fixture) => {
+    const store = memoryStore({});
+    const journeys: string[] = [];
+    const counting = {
+      ...store,
+      read: (keys: readonly string[]) => {
+        journeys.push("read");
+        return store.read(keys);
+      },
+      commit: (batch: Parameters<typeof store.commit>[0]) => {
+        journeys.push("commit");
+        return store.commit(batch);
+      },
+    };
+    const vault = await fixture.open(counting);
+    const c = bytes32("approval");
+    await vault.beginSession(signing("warm", fixture));
+    journeys.length = 0;
+
+    await vault.beginSession(signing("s1", fixture, { c }));
+    const first = journeys.splice(0);
+    const second = await vault.beginSession(signing("s2", fixture, { c }));
+    const replay = await codeOf(vault.beginSession(signing("s2", fixture, { c })));
+
+    assert.deepEqual(first, ["commit"]);
+    assert.deepEqual([second, replay], [{ attempt: 2 }, "session_replayed"]);
+  }));
+
+test("a refusal names what is in the store, also when it could be decided without looking", () =>
+  withVaults(async (fixture) => {
+    const vault = await fixture.open(memoryStore({}));
+    const session = signing("s1", fixture);
+    await vault.beginSession(session);
+    fixture.clock.ms = session.expiresAt + 1;
+
+    assert.equal(await codeOf(vault.beginSession(session)), "session_replayed");
+  }));
