@@ -274,6 +274,7 @@ test("a staged share leaves on the promises of t other nodes for its session, an
     "no promise": [],
     "fewer than t": [first],
     "one node twice": [first, first],
+    "enough, and one of them thousands of times": [first, third, ...Array.from({ length: 4_900 }, () => third)],
     "its own": [first, promiseOf(2)],
     "of another session": [first, { ...third, sessionId: elsewhere }],
     "one good for its session, one for another": [first, promiseOf(3, elsewhere)],

@@ -50,7 +50,7 @@ export async function settleByCertificate(
 }
 
 /**
- * Wipes a staged share once `threshold` other members promised never to acknowledge its session. At most `threshold - 1` members lie, so
+ * Wipes a staged share once exactly `threshold` other members, each once, promised never to acknowledge its session. At most `threshold - 1` members lie, so
  * one of the promises is honest and no certificate can ever exist: nobody is stranded. With fewer, a member that acknowledges to
  * one node and renounces to another could make two honest nodes disagree for good. Idempotent. Raises `key_settled`.
  */
@@ -63,8 +63,10 @@ export async function settleByRenunciations(
   const { deploymentId, threshold } = descriptor;
   const [first] = renunciations;
   const parties = new Set(renunciations.map(({ party }) => party));
-  if (first === undefined || parties.size < threshold || parties.has(self))
-    throw signerError("key_settled", `Giving up a session takes promises of ${threshold} other nodes.`);
+  // Exactly so many, before any is verified: each costs a verification, and a message has room for thousands.
+  const isExact = renunciations.length === threshold && parties.size === threshold;
+  if (first === undefined || !isExact || parties.has(self))
+    throw signerError("key_settled", `Giving up a session takes one promise each of ${threshold} other nodes.`);
   const { sessionId } = first;
   for (const renunciation of renunciations) {
     const isOfSession = equalBytes(renunciation.sessionId, sessionId);

@@ -37,11 +37,15 @@ function lost(nodeId: string, mark: string, what: string) {
   );
 }
 
-function exists(path: string): Promise<boolean> {
-  return access(path, constants.F_OK).then(
-    () => true,
-    () => false,
-  );
+/** Only a file that is not there is absent: one that cannot be looked at would otherwise pass for lost, or for never made. */
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.F_OK);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    throw error;
+  }
 }
 
 /** Whole or absent after a crash. */

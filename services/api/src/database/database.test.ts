@@ -384,6 +384,19 @@ test("a new database is copied from a template, which the first one leaves behin
   assert.ok((await readdir(join(second, "postgres"))).includes("copied"));
 });
 
+test("a damaged template is thrown away and costs no more than its time", async () => {
+  const templates = join(root, "damaged");
+  await opened(join(root, "fourth"), async () => {}, { templates });
+  const [name = ""] = await readdir(templates);
+  await rm(join(templates, name, "global", "pg_control"));
+
+  await opened(join(root, "fifth"), async () => {}, { templates });
+
+  const kept = await readdir(join(templates, name, "global"));
+  assert.ok(kept.includes("pg_control"), "a whole one took its place");
+  await opened(join(root, "sixth"), async () => {}, { templates });
+});
+
 test("a template folder that cannot be written to does not keep a database from being made", async () => {
   const file = join(root, "file");
   await writeFile(file, "");

@@ -59,7 +59,7 @@ async function takeFolder(folder: string): Promise<{ release(): void }> {
 
 async function openFiles(folder: string, templates: string | undefined): Promise<PGlite> {
   const files = join(folder, "postgres");
-  if (!(await exists(files))) await newFiles(files, makeFiles, templates);
+  if (!(await exists(files))) await newFiles(files, { make: openOnce, check: openOnce }, templates);
   // Without this file PGlite would take the folder for an empty one and write a new database into it.
   if (!(await exists(join(files, "PG_VERSION")))) throw damaged(folder, "PG_VERSION is missing");
   try {
@@ -69,7 +69,8 @@ async function openFiles(folder: string, templates: string | undefined): Promise
   }
 }
 
-async function makeFiles(folder: string): Promise<void> {
+/** Makes a database in an empty folder, or shows that the one that is there opens. */
+async function openOnce(folder: string): Promise<void> {
   const postgres = await ready(folder);
   await postgres.close();
 }
