@@ -38,23 +38,53 @@ export interface Failure {
   readonly messages: readonly SignedMessage[];
 }
 
-/**
- * Ends a session on failed checks: bans the links of all peers whose failure leaks, durably, and only then throws. The other way round,
- * an application that retries would hand out a secret bit by bit. Does nothing without failures.
- */
-export async function settleFailures(
-  failures: readonly Failure[],
-  gates: ReadonlyMap<PartyIndex, LinkGate>,
-): Promise<void> {
-  const [first] = failures;
-  if (first === undefined) return;
-  await Promise.all(
-    failures.map(async ({ code, peer }) => {
-      if (isBanReason(code)) await gates.get(peer)?.ban(code);
-    }),
-  );
-  const same = failures.filter(({ code }) => code === first.code);
-  throw ecdsaAbort(first.code, same);
+/** The failed checks of one step of a session, over all its items and peers, and the bans that follow from them. */
+export class FailedChecks {
+  readonly #gates: ReadonlyMap<PartyIndex, LinkGate>;
+  readonly #failures: Failure[] = [];
+  readonly #bans = new Map<PartyIndex, Promise<void>>();
+
+  constructor(gates: ReadonlyMap<PartyIndex, LinkGate>) {
+    this.#gates = gates;
+  }
+
+  /**
+   * Takes a failed check. Where it leaks, the link's gate is shut when this returns: other sessions on the link go on while the step
+   * looks at its other items, and none of their answers may leave any more. Throws for a peer without a gate.
+   */
+  add(failure: Failure): void {
+    this.#failures.push(failure);
+    const { code, peer } = failure;
+    if (!isBanReason(code)) return;
+    const gate = this.#gates.get(peer);
+    if (gate === undefined) throw new Error(`Party ${peer} failed a check and has no link to ban.`);
+    const ban = gate.ban(code);
+    // `stored` reports a rejection, perhaps many turns of the event loop later; until then it is not unhandled.
+    ban.catch(() => {});
+    this.#bans.set(peer, ban);
+  }
+
+  /** Whether a check of this peer failed that bans: nothing more is asked of it. */
+  hasBanned(peer: PartyIndex): boolean {
+    return this.#bans.has(peer);
+  }
+
+  /** Waits until every ban has ended, then throws the first error of one that could not be stored. */
+  async stored(): Promise<void> {
+    const outcomes = await Promise.allSettled(this.#bans.values());
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  }
+
+  /**
+   * Ends the session on its failed checks; does nothing without any. Only after `stored`: the other way round, an application that
+   * retries would hand out a secret bit by bit.
+   */
+  raise(): void {
+    const [first] = this.#failures;
+    if (first === undefined) return;
+    const same = this.#failures.filter(({ code }) => code === first.code);
+    throw ecdsaAbort(first.code, same);
+  }
 }
 
 /** An abort that names peers and carries evidence as far as its class does. */

@@ -56,6 +56,8 @@ function cheatIn(round: "request" | "answer", change: (body: Uint8Array) => Uint
   };
 }
 
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 function reasonOf({ outcomes }: EcdsaRun, party: PartyIndex): ProtocolAbort {
   const outcome = outcomes.get(party);
   assert.ok(outcome?.status === "rejected", `party ${party} signed`);
@@ -407,6 +409,111 @@ describe("a ban", () => {
 
     assert.equal(reasonOf(run, 1).message, "disk full");
     assert.throws(() => gate.open(), { code: "link_banned" });
+  });
+
+  test("shuts the link at the first failed check, while the other items are still looked at", async () => {
+    const network = ecdsaNetwork(2, 2);
+    const failed = Promise.withResolvers<void>();
+    let answers = 0;
+    const forge: EcdsaCheats["forge"] = ({ from, round }) => {
+      if (from === 1 && round.startsWith("answer")) answers++;
+      return undefined;
+    };
+    const long = runEcdsa(network, [1, 2], {
+      digests: Array.from({ length: 20 }, () => systemRng(32)),
+      forge: (sent) => (sent.from === 2 && sent.round === "request-0" ? flip(sent.body, REQUEST.xh) : forge?.(sent)),
+      options: (party, options) => {
+        if (party !== 1) return options;
+        // One pause after each item's secrets, request and look at its session: the next one follows the check that fails.
+        let pauses = 0;
+        const pause = async () => {
+          pauses++;
+          if (pauses === 3 * 20 + 1) failed.resolve();
+          if (pauses > 3 * 20) await nextTurn();
+        };
+        return { ...options, pause };
+      },
+    });
+    const others = Array.from({ length: 6 }, () =>
+      runEcdsa(network, [1, 2], {
+        forge,
+        delivery: (party, delivery) => ({
+          ...delivery,
+          send: async (name, to, body) => {
+            if (party === 2 && name === "request-0") await failed.promise;
+            return await delivery.send(name, to, body);
+          },
+        }),
+      }),
+    );
+
+    assert.equal(reasonOf(await long, 1).code, "ot_check_failed");
+    for (const run of await Promise.all(others)) assert.equal(reasonOf(run, 1).code, "link_banned");
+    assert.equal(answers, 0);
+    assert.deepEqual(network.bans, ["1>2 ot_check_failed"]);
+  });
+
+  test("is stored also when something else ends the session before the last item", async () => {
+    for (const peerBanned of [false, true]) {
+      const network = ecdsaNetwork(3, 3);
+      const other = network.gates.get(1)?.get(3) ?? assert.fail("There is a gate.");
+
+      const run = await runEcdsa(network, [1, 2, 3], {
+        ...cheatIn("request", (body) => flip(body, REQUEST.xh), 1),
+        options: (party, options) => {
+          if (party !== 1) return options;
+          // The sixth pause follows the failed check of party 2.
+          let pauses = 0;
+          const pause = async () => {
+            if (++pauses !== 6) return;
+            if (!peerBanned) throw new Error("stopped");
+            await other.ban("multiplication_check_failed");
+          };
+          return { ...options, pause };
+        },
+      });
+
+      assert.match(String(reasonOf(run, 1)), peerBanned ? /banned/ : /stopped/);
+      assert.ok(network.bans.includes("1>2 ot_check_failed"), network.bans.join());
+    }
+  });
+
+  test("that cannot be stored does not keep the caller from waiting for the others", async () => {
+    const network = ecdsaNetwork(3, 3);
+    const held = Promise.withResolvers<void>();
+    const stored: string[] = [];
+    const linkWith = (peer: PartyIndex) => network.gates.get(1)?.get(peer)?.open() ?? assert.fail("There is a link.");
+    const links = new Map([
+      [
+        2,
+        linkGate(linkWith(2), { isActive: async () => true, storeBan: () => Promise.reject(new Error("disk full")) }),
+      ],
+      [
+        3,
+        linkGate(linkWith(3), {
+          isActive: async () => true,
+          storeBan: async () => {
+            await held.promise;
+            stored.push("3");
+          },
+        }),
+      ],
+    ]);
+
+    const run = runEcdsa(network, [1, 2, 3], {
+      forge: ({ from, round, body }) => (from !== 1 && round === "request-0" ? flip(body, REQUEST.th) : undefined),
+      options: (party, options) => (party === 1 ? { ...options, links } : options),
+    });
+    let storedAtEnd: readonly string[] | undefined;
+    const ended = run.then(() => {
+      storedAtEnd = [...stored];
+    });
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+    held.resolve();
+    await ended;
+
+    assert.equal(reasonOf(await run, 1).message, "disk full");
+    assert.deepEqual(storedAtEnd, ["3"]);
   });
 
   test("ends every other session on the link, and leaves other links alone", async () => {

@@ -8,7 +8,7 @@ import { isChainCodeOf } from "../keygen/public-key-package.ts";
 import type { LinkGate } from "../links/link-gate.ts";
 import type { Pause } from "../steps.ts";
 import { deriveKey } from "./derivation.ts";
-import { type Failure, settleFailures } from "./failures.ts";
+import { FailedChecks, type Failure } from "./failures.ts";
 import { ItemSigner } from "./item-signer.ts";
 import { REQUEST_BYTES } from "./round-one.ts";
 import { ANSWER_MESSAGE_BYTES } from "./round-two.ts";
@@ -33,8 +33,8 @@ export interface SignEcdsaOptions extends Omit<EcdsaTerms, "key" | "parties" | "
  * call the party has authorised the session and durably counted the attempt.
  *
  * Raises what `signingSession` raises, `path_invalid`, `key_share_inconsistent`, `link_missing`, `link_banned`, the codes of `ecdsaAbortClasses`, and what the delivery raises.
- * Where the class of a code says so, links were banned durably before it is raised. The other parties are told nothing: they
- * meet their deadline.
+ * Where the class of a code says so, links were banned durably before it is raised. When a ban cannot be stored, the store's error is
+ * raised instead, and the caller has to stop the process (`LinkGate.ban`). The other parties are told nothing: they meet their deadline.
  */
 export async function signEcdsa(delivery: Delivery, options: SignEcdsaOptions): Promise<readonly Uint8Array[]> {
   const { share, links, rng, pause = async () => {} } = options;
@@ -50,14 +50,20 @@ export async function signEcdsa(delivery: Delivery, options: SignEcdsaOptions): 
 
   /** Runs a step for every item and peer; the failures of all of them end the session together. */
   const everywhere = async (step: (item: ItemSigner, peer: PartyIndex, index: number) => Failure | undefined) => {
-    const failures: Failure[] = [];
-    for (const [index, item] of items.entries())
-      for (const peer of peers) {
-        const failure = step(item, peer, index);
-        if (failure !== undefined) failures.push(failure);
-        await pause();
-      }
-    await settleFailures(failures, gates);
+    const failed = new FailedChecks(gates);
+    try {
+      for (const [index, item] of items.entries())
+        for (const peer of peers) {
+          if (failed.hasBanned(peer)) continue;
+          const failure = step(item, peer, index);
+          if (failure !== undefined) failed.add(failure);
+          await pause();
+        }
+    } finally {
+      // Also when another session's ban or the pause ends the loop: a check that failed is always a ban that is stored.
+      await failed.stored();
+    }
+    failed.raise();
   };
 
   try {
@@ -143,17 +149,17 @@ async function received(
   gates: ReadonlyMap<PartyIndex, LinkGate>,
 ): Promise<Received> {
   const messages: ReadonlyMap<PartyIndex, SignedMessage>[] = [];
-  const failures: Failure[] = [];
+  const failed = new FailedChecks(gates);
   for (const group of groups) {
     const ofGroup = await delivery.complete(group[round]);
     messages.push(ofGroup);
     for (const [peer, message] of ofGroup)
       if (message.body.length !== itemBytes * (group.end - group.start)) {
         const why = `Party ${peer} sent ${message.body.length} bytes in round "${group[round]}".`;
-        failures.push({ code: "ecdsa_message_malformed", peer, why, messages: [message] });
+        failed.add({ code: "ecdsa_message_malformed", peer, why, messages: [message] });
       }
   }
-  await settleFailures(failures, gates);
+  failed.raise();
   return (peer, index) => {
     const place = groups.findIndex(({ end }) => index < end);
     const [group, message] = [groups[place], messages[place]?.get(peer)];
