@@ -35,6 +35,18 @@ function networkFails(
   return seen;
 }
 
+/** Makes each call to the network end with the next of these codes; later calls go through. */
+function networkFailsAsTold(codes: readonly string[]): { calls: number } {
+  const seen = { calls: 0 };
+  api.orchestrator.before = async () => {
+    const told = codes[seen.calls++];
+    // The API takes kind and status from its own table of the network's codes.
+    const entry = { kind: "outage", http: 503, grpc: "UNAVAILABLE", meaning: "" } as const;
+    if (told !== undefined) throw new CountersignError(told, entry, "as the test wants it");
+  };
+  return seen;
+}
+
 /** Ids of creations that wait to be continued. */
 async function waiting(): Promise<string[]> {
   const rows = await api.api.database.inOrganisation(api.alice.orgId, (transaction) =>
@@ -261,6 +273,57 @@ test("a refusal or an abort of the network is final: its caller hears it and not
 
   assert.deepEqual([refused.calls, aborted.calls], [1, 1]);
   assert.deepEqual(await waiting(), []);
+});
+
+test("a node that dies while a key is made leaves the creation waiting, whatever the calls after it are told", async () => {
+  const codes = ["session_deadline", "nodes_missing", "nodes_missing", "nodes_missing"];
+  const seen = networkFailsAsTold(codes);
+
+  const failed = await api.createKey();
+  const { keyId } = failed.json.error.details;
+  const kept = await waiting();
+  networkFails("nodes_missing", { details: { regions: ["region-3"] } });
+  await sweep(api.swept);
+  const keptBySweep = await waiting();
+  api.orchestrator.before = async () => {};
+  await sweep(api.swept);
+  const after = await api.call("GET", `/keys/${keyId}`);
+
+  assert.deepEqual(code(failed), [504, "session_deadline"], "not that nothing was started");
+  assert.equal(seen.calls, codes.length, "the node may be back within the request");
+  assert.match(keyId, /^key-/);
+  assert.deepEqual([kept, keptBySweep], [[keyId], [keyId]]);
+  assert.deepEqual([after.json.id, after.json.status], [keyId, "Active"]);
+  assert.deepEqual(await waiting(), []);
+});
+
+test("a node that refuses because it makes the key or has its share is asked again, also after the request", async () => {
+  for (const told of ["generation_running", "share_exists", "share_active", "share_session_differs"]) {
+    const seen = networkFails(told, { kind: "refusal", http: 409, grpc: "FAILED_PRECONDITION" });
+
+    const failed = await api.createKey();
+    const { keyId } = failed.json.error.details;
+    const kept = await waiting();
+    api.orchestrator.before = async () => {};
+    await sweep(api.swept);
+
+    assert.deepEqual(code(failed), [409, told]);
+    assert.ok(seen.calls > 1, told);
+    assert.deepEqual(kept, [keyId], told);
+    assert.equal((await api.call("GET", `/keys/${keyId}`)).json.status, "Active");
+  }
+});
+
+test("a refusal or an abort that follows an outage is final all the same", async () => {
+  for (const told of ["key_half_made", "approval_expired", "keygen_views_differ"]) {
+    const seen = networkFailsAsTold(["session_deadline", told]);
+
+    const answer = await api.createKey();
+
+    assert.equal(answer.json.error.code, told);
+    assert.equal(seen.calls, 2);
+    assert.deepEqual(await waiting(), [], told);
+  }
 });
 
 test("an answer that is no key of this approval is never shown as one", async () => {

@@ -18,6 +18,13 @@ const CALLS_MAX = 4;
 const PAUSE_MS = 250;
 /** Creations continued at one time: there are few, and each needs every node. */
 const CONTINUED_MAX = 16;
+/** Refusals by which a node says that it holds a share of the key or makes one: what was begun can still become a key. */
+const BEGUN: ReadonlySet<string> = new Set([
+  "generation_running",
+  "share_exists",
+  "share_active",
+  "share_session_differs",
+]);
 
 /** Runs key creations to their end, also those that a crash or an outage cut off: the same approval makes the same key. */
 export class KeyCreations {
@@ -43,7 +50,7 @@ export class KeyCreations {
         .onConflict((conflict) => conflict.doNothing())
         .execute(),
     );
-    return this.#run(evidence, intent, deadlineMs);
+    return this.#run(evidence, intent, deadlineMs, (error) => isFinal(error) || isNothingStarted(error));
   }
 
   /** Takes up the creations of one organisation that nobody runs. Failures are logged; the next call tries again. */
@@ -58,20 +65,27 @@ export class KeyCreations {
   async #continue(evidence: Evidence, keyId: string): Promise<void> {
     try {
       const { intent } = authorize(evidence, this.#api.state(), { now: this.#api.now() });
-      if (intent.kind === "create-key") await this.#run(evidence, intent, CREATE_KEY_MS_MAX);
+      if (intent.kind === "create-key") await this.#run(evidence, intent, CREATE_KEY_MS_MAX, isFinal);
     } catch (error) {
       this.#api.log.warn({ err: error, keyId }, "a key creation could not be continued");
       if (isFinal(error)) await this.#forget(evidence.orgId, keyId);
     }
   }
 
-  async #run(evidence: Evidence, intent: CreateKey, deadlineMs: number): Promise<Key> {
+  /** `isOver` tells the failures after which no node can hold anything that this approval still makes a key of. */
+  async #run(
+    evidence: Evidence,
+    intent: CreateKey,
+    deadlineMs: number,
+    isOver: (error: unknown) => boolean,
+  ): Promise<Key> {
     this.#running.add(intent.keyId);
     try {
       return await this.#finish(evidence, intent, deadlineMs);
     } catch (error) {
-      if (isFinal(error)) await this.#forget(evidence.orgId, intent.keyId);
-      throw named(error, intent.keyId);
+      if (!isOver(error)) throw named(error, intent.keyId);
+      await this.#forget(evidence.orgId, intent.keyId);
+      throw error;
     } finally {
       this.#running.delete(intent.keyId);
     }
@@ -112,13 +126,18 @@ export class KeyCreations {
   async #ask(evidence: Evidence, deadlineMs: number) {
     const { orchestrators, stopping: signal } = this.#api;
     const endsAt = performance.now() + deadlineMs;
+    let earlier: unknown;
     for (let call = 1; ; call++) {
       try {
         return await orchestrators.createKey(evidence, { deadlineMs: Math.max(1, endsAt - performance.now()), signal });
-      } catch (error) {
+      } catch (latest) {
+        // An earlier call may have begun a session with the node that is now away: its failure tells more than "nothing was started".
+        const error = earlier !== undefined && isNothingStarted(latest) ? earlier : latest;
+        earlier = error;
         const pauseMs = PAUSE_MS * 2 ** (call - 1);
+        const isHopeless = isFinal(error) || isNothingStarted(error) || signal.aborted || call >= CALLS_MAX;
         // Safe to repeat: one approval makes one key, and the network continues what an earlier call began.
-        if (isFinal(error) || signal.aborted || call >= CALLS_MAX || performance.now() + pauseMs >= endsAt) throw error;
+        if (isHopeless || performance.now() + pauseMs >= endsAt) throw error;
         await delay(pauseMs, undefined, { signal }).catch(() => {
           throw error; // The pause ends early only because the service stops; what failed before says more than that.
         });
@@ -133,15 +152,23 @@ export class KeyCreations {
   }
 }
 
-/** Whether nothing was begun and nothing can come of trying this approval again. */
+/**
+ * Whether nothing can come of trying this approval again, whatever earlier calls began: the network judged it and said no. What only
+ * says that nodes are away or busy is not final, nor what says that a node holds a share already.
+ */
 function isFinal(error: unknown): boolean {
-  if (!(error instanceof CountersignError)) return false;
-  return error.kind === "refusal" || error.kind === "abort" || error.code === "nodes_missing";
+  if (!(error instanceof CountersignError) || BEGUN.has(error.code)) return false;
+  return error.kind === "refusal" || error.kind === "abort";
+}
+
+/** Whether a call ended before it began anything. Of the calls before it this says nothing. */
+function isNothingStarted(error: unknown): boolean {
+  return error instanceof CountersignError && error.code === "nodes_missing";
 }
 
 /** The caller needs the id to find a key that is finished later. */
 function named(error: unknown, keyId: string): unknown {
-  if (!(error instanceof CountersignError) || isFinal(error)) return error;
+  if (!(error instanceof CountersignError)) return error;
   const { code, kind, http, grpc, message, details } = error;
   return new CountersignError(code, { kind, http, grpc, meaning: "" }, message, {
     details: { ...details, keyId },
