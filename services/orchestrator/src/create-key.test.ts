@@ -3,6 +3,7 @@ import { beforeEach, test } from "node:test";
 import type { Evidence } from "@countersign/authority";
 import { actionDigest } from "@countersign/authority";
 import { deriveId } from "@countersign/intent";
+import { keyFromWire, keyToWire } from "@countersign/wire";
 import { createKey } from "./create-key.ts";
 import { KeyDirectory } from "./key-directory.ts";
 import type { SignerClient } from "./network.ts";
@@ -271,6 +272,56 @@ test("a public key whose certificate does not verify is not answered", async () 
   }
 
   await assert.rejects(create(), { code: "certificate_differs" });
+});
+
+/** Lets node 1 present another key than the one it made or holds, in every answer. */
+async function node1Lies() {
+  const other = await signers.makeKey("key-bbbbb-bbbbb-bbbbbbbbbbbbbbbb");
+  const right = signers.network.signers.get(1);
+  assert.ok(right !== undefined);
+  const lie = { ...other, package: { ...other.package, keyId } };
+  const { network } = signers;
+  const lying: SignerClient = {
+    ...right,
+    generate: async (request, options) => ({ ...(await right.generate(request, options)), key: keyToWire(lie) }),
+    keyState: async (request, options) => {
+      const answer = await right.keyState(request, options);
+      if (answer.key === undefined) return answer;
+      // Its acknowledgement is the right one: without it there would be no key.
+      const { certificate } = keyFromWire(answer.key, 3);
+      return { ...answer, key: keyToWire({ ...lie, certificate }) };
+    },
+  };
+  return { ...network, signers: new Map([...network.signers, [1, lying] as const]) };
+}
+
+test("a node that presents another key, or none that can be read, hides neither a new nor a held one", async () => {
+  const lying = await node1Lies();
+  const made = await create(evidence, 60_000, lying);
+  const held = signers.held.get(2)?.get(keyId)?.share.public;
+  const askedForStates = asked("keyState").length;
+  const again = await create(evidence, 60_000, lying);
+  for (const own of signers.held.values()) own.delete(keyId);
+  const { package: staged } = await leave(["staged", "staged", "staged"]);
+  const settled = await create(evidence, 60_000, lying);
+  const right = signers.network.signers.get(1);
+  assert.ok(right !== undefined);
+  const empty: SignerClient["keyState"] = async (request, options) => {
+    const { key: _, ...answer } = await right.keyState(request, options);
+    return answer;
+  };
+  const unreadable = { ...right, keyState: empty };
+  const read = await create(evidence, 60_000, {
+    ...lying,
+    signers: new Map([...lying.signers, [1, unreadable] as const]),
+  });
+
+  assert.deepEqual(made.package, held);
+  assert.equal(askedForStates, 3, "the session's own answers were enough");
+  assert.deepEqual(again.package, made.package);
+  assert.deepEqual(settled.package, staged);
+  assert.deepEqual(read.package, staged);
+  assert.deepEqual(statesOf(), ["active", "active", "active"]);
 });
 
 test("an approval runs once at a time; its lease is given back however the call ends", async () => {

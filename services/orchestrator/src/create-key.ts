@@ -105,7 +105,8 @@ function isCoded(error: unknown, code: string): boolean {
   return error instanceof CountersignError && error.code === code;
 }
 
-async function generate({ network, keys, evidence, keyId, signal, endsAt }: Creation): Promise<CertifiedKey> {
+async function generate(creation: Creation): Promise<CertifiedKey> {
+  const { network, evidence, signal, endsAt } = creation;
   const { authority, descriptor, rng } = network;
   const session: Session = {
     sessionId: rng(32),
@@ -128,11 +129,30 @@ async function generate({ network, keys, evidence, keyId, signal, endsAt }: Crea
       }
     }),
   );
-  const [first] = answers;
+  const made = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   // An address is shown only when every node holds the key; one that missed the last message is brought along by `settle`.
-  if (first?.status === "fulfilled" && answers.every(({ status }) => status === "fulfilled"))
-    return keys.admit(keyFromWire(first.value.key, descriptor.nodes.length), keyId);
-  throw firstCause(answers);
+  if (made.length < answers.length) throw firstCause(answers);
+  return admitOne(
+    creation,
+    made.map(
+      ({ key }) =>
+        () =>
+          keyFromWire(key, descriptor.nodes.length),
+    ),
+  );
+}
+
+/** The first of what nodes present that verifies: one that lies hides no finished key. Raises the first failure when none does. */
+function admitOne({ keys, keyId }: Creation, presented: readonly (() => CertifiedKey)[]): CertifiedKey {
+  const failures: unknown[] = [];
+  for (const read of presented) {
+    try {
+      return keys.admit(read(), keyId);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw failures[0];
 }
 
 /** The reason of the failure that is not merely another's consequence. */
@@ -147,25 +167,29 @@ function firstCause(answers: readonly PromiseSettledResult<unknown>[]): unknown 
  */
 async function settle(creation: Creation): Promise<CertifiedKey | undefined> {
   const states = await askAll(creation);
-  const active = [...states.values()].find(({ state }) => state === State.ACTIVE);
-  if (active !== undefined) {
-    const key = creation.keys.admit(keyFromWire(active.key, creation.network.descriptor.nodes.length), creation.keyId);
+  const nodeCount = creation.network.descriptor.nodes.length;
+  const active = [...states.values()].filter(({ state }) => state === State.ACTIVE);
+  if (active.length > 0) {
+    const key = admitOne(
+      creation,
+      active.map((answer) => () => keyFromWire(answer.key, nodeCount)),
+    );
     await spread(creation, states, key.certificate);
     return key;
   }
-  const staged = [...states].filter(([, { state }]) => state === State.STAGED);
-  const [, sample] = staged[0] ?? [];
+  const staged = [...states.values()].filter(({ state }) => state === State.STAGED);
+  const [sample] = staged;
   if (sample === undefined) return undefined;
-  if (staged.length < creation.network.descriptor.nodes.length) {
+  if (staged.length < nodeCount) {
     await giveUp(creation, states, sample.sessionId);
     return undefined;
   }
-  const { network, keys, keyId } = creation;
-  const held = staged.map(([, answer]) => keyFromWire(answer.key, network.descriptor.nodes.length));
+  const held = staged.map((answer) => keyFromWire(answer.key, nodeCount));
   const certificate = held.flatMap(({ certificate }) => certificate).toSorted((a, b) => a.party - b.party);
-  const [first] = held;
-  if (first === undefined) return undefined;
-  const key = keys.admit({ package: first.package, certificate }, keyId);
+  const key = admitOne(
+    creation,
+    held.map((one) => () => ({ package: one.package, certificate })),
+  );
   await spread(creation, states, certificate);
   return key;
 }
