@@ -77,24 +77,30 @@ describe("the gate of a link", () => {
     await ban;
   });
 
-  test("a ban waits for who is already sending, then destroys the seeds", async () => {
-    const store = heldStore();
-    store.release();
+  test("a ban is stored beside who is already sending, and ends when they have", async () => {
+    const stored = Promise.withResolvers<void>();
     const link = testLink();
-    const gate = linkGate(link, store);
+    const gate = linkGate(link, { isActive: async () => true, storeBan: async () => stored.resolve() });
     const sending = Promise.withResolvers<void>();
+    const isSending = Promise.withResolvers<void>();
+    let isBanned = false;
 
-    const passing = gate.pass(() => sending.promise);
-    await Promise.resolve();
-    await Promise.resolve();
-    const ban = gate.ban("multiplication_check_failed");
+    const passing = gate.pass(() => {
+      isSending.resolve();
+      return sending.promise;
+    });
+    await isSending.promise;
+    const ban = gate.ban("multiplication_check_failed").then(() => {
+      isBanned = true;
+    });
+    await stored.promise;
     // Whatever could go on without the message would have gone on by the next turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual(store.bans, []);
+    assert.ok(!isBanned);
+    link.sendingSide();
     sending.resolve();
     await Promise.all([passing, ban]);
 
-    assert.deepEqual(store.bans, ["multiplication_check_failed"]);
     assert.throws(() => link.sendingSide(), /wiped/);
   });
 
@@ -136,5 +142,26 @@ describe("the gate of a link", () => {
       { code: "link_banned" },
     );
     assert.throws(() => link.sendingSide(), /wiped/);
+  });
+
+  test("a ban that could not be stored is stored by the next one, and the gate is shut all the time", async () => {
+    const bans: string[] = [];
+    let isBroken = true;
+    const gate = linkGate(testLink(), {
+      isActive: async () => true,
+      storeBan: async (_, reason) => {
+        if (isBroken) throw new Error("disk full");
+        bans.push(reason);
+      },
+    });
+    await assert.rejects(gate.ban("ot_check_failed"), /disk full/);
+    assert.throws(() => gate.open(), { code: "link_banned" });
+    isBroken = false;
+
+    await gate.ban("ot_check_failed");
+    await gate.ban("multiplication_check_failed");
+
+    assert.deepEqual(bans, ["ot_check_failed"]);
+    assert.throws(() => gate.open(), { code: "link_banned" });
   });
 });

@@ -12,13 +12,15 @@ export interface LinkGate {
   /** The link's seeds; raises `link_banned` once the link is banned. */
   open(): Link;
   /**
-   * Runs `send` while the link is active and cannot be banned; raises `link_banned` otherwise. A message that answers a checked request
-   * leaves through here only, so that none leaves after a ban was stored, in whatever session the check failed.
+   * Runs `send` while the link is active; raises `link_banned` otherwise. A message that answers a checked request leaves through here
+   * only, so that none is sent once `ban` was called, in whatever session the check failed.
    */
   pass<T>(send: () => Promise<T>): Promise<T>;
   /**
-   * Bans the link, durably and for both directions, before it resolves: waits for whoever is passing, lets nobody pass any more,
-   * stores the ban, destroys the seeds. Idempotent; rejects when the ban could not be stored, and the link stays shut all the same.
+   * Bans the link, durably and for both directions, before it resolves. Shut when this returns: nobody passes any more. The ban is
+   * stored at once, beside whoever is passing already; when both have ended, the seeds are destroyed. Many calls are one ban. Rejects
+   * when the ban could not be stored; then the link stays shut in this process alone, the next call tries to store it again, and a
+   * caller who has no other try must stop the process: one that starts anew would hold the link as active.
    */
   ban(reason: BanReason): Promise<void>;
 }
@@ -34,23 +36,35 @@ export interface LinkStatusStore {
 /** The gate of one link in one process. */
 export function linkGate(link: Link, store: LinkStatusStore): LinkGate {
   const passing = new Set<Promise<unknown>>();
+  let isShut = false;
+  /** The ban as it is being stored, or was; nothing after a failure. */
   let stored: Promise<void> | undefined;
   const refuse = () =>
     thresholdError("link_banned", `The link of ${link.self} and ${link.peer} is banned or was replaced.`, {
       details: { peer: link.peer, linkEpoch: link.linkEpoch },
     });
 
+  const storeBan = async (reason: BanReason) => {
+    const storing = (async () => await store.storeBan(link, reason))();
+    // Storing does not wait for those who pass: a bus that hangs must not cost the ban.
+    const [outcome] = await Promise.allSettled([storing, ...passing]);
+    link.wipe();
+    if (outcome.status === "fulfilled") return;
+    stored = undefined;
+    throw outcome.reason;
+  };
+
   return {
     open() {
-      if (stored !== undefined) throw refuse();
+      if (isShut) throw refuse();
       return link;
     },
     async pass(send) {
-      if (stored !== undefined) throw refuse();
+      if (isShut) throw refuse();
       const run = (async () => {
         const isActive = await store.isActive(link);
         // Between the question and its answer a ban may have shut the gate; from here to the send nothing waits.
-        if (!isActive || stored !== undefined) throw refuse();
+        if (!isActive || isShut) throw refuse();
         return await send();
       })();
       const ended = run.catch(() => {});
@@ -63,13 +77,8 @@ export function linkGate(link: Link, store: LinkStatusStore): LinkGate {
     },
     ban(reason) {
       // Shut first: whoever comes while the ban is being stored must not pass.
-      stored ??= Promise.all(passing).then(async () => {
-        try {
-          await store.storeBan(link, reason);
-        } finally {
-          link.wipe();
-        }
-      });
+      isShut = true;
+      stored ??= storeBan(reason);
       return stored;
     },
   };
