@@ -231,7 +231,7 @@ export class ItemSigner {
       summands.push(peer > index ? mask : secp256k1.negate(mask));
       if (peer < index) wipe(mask);
     }
-    if (index === parties[0]) summands.push(this.#session.tweak.slice() as Scalar);
+    if (index === parties[0]) summands.push(new Uint8Array(this.#session.tweak) as Scalar);
     const total = sumOfSecrets(secp256k1, summands);
     wipe(secret, ...summands);
     return total;

@@ -27,7 +27,7 @@ export interface ExtensionRequest {
 export function requestExtension(seeds: Uint8Array, psid1: Uint8Array, choices: Uint8Array): ExtensionRequest {
   const expanded = new Int32Array(2 * COLUMNS * EXPANDED_WORDS);
   expandSeeds(seeds, psid1, expanded);
-  const X = new Int32Array(choices.slice().buffer);
+  const X = new Int32Array(new Uint8Array(choices).buffer);
   const V = new Int32Array(COLUMNS * EXPANDED_WORDS);
   const corrections = new Int32Array(COLUMNS * EXPANDED_WORDS);
   for (let row = 0; row < COLUMNS; row++) {
@@ -72,12 +72,13 @@ export function answerExtension(
   message: Uint8Array,
 ): Int32Array | undefined {
   if (message.length !== EXTENSION_BYTES) throw new RangeError(`Expected ${EXTENSION_BYTES} bytes of OT extension.`);
-  const C = message.slice(0, CORRECTIONS_BYTES);
+  // Not `slice`, which is a view where the message is a Buffer.
+  const C = new Uint8Array(message.subarray(0, CORRECTIONS_BYTES));
   const corrections = new Int32Array(C.buffer);
   const W = new Int32Array(COLUMNS * EXPANDED_WORDS);
   expandSeeds(seeds, psid1, W);
   for (let row = 0; row < COLUMNS; row++) {
-    const mask = -bitOf(nabla, row);
+    const mask = 0 - bitOf(nabla, row);
     for (let at = row * EXPANDED_WORDS; at < (row + 1) * EXPANDED_WORDS; at++)
       W[at] = (W[at] ?? 0) ^ (mask & (corrections[at] ?? 0));
   }
@@ -95,9 +96,9 @@ export function answerExtension(
 /** th_r xor nabla_r * xh for each row r. */
 function expectedHashes(message: Uint8Array, nabla: Uint8Array): Uint8Array {
   const ofChoices = message.subarray(CORRECTIONS_BYTES, CORRECTIONS_BYTES + HASH_BYTES);
-  const expected = message.slice(CORRECTIONS_BYTES + HASH_BYTES);
+  const expected = new Uint8Array(message.subarray(CORRECTIONS_BYTES + HASH_BYTES));
   for (let row = 0; row < COLUMNS; row++) {
-    const mask = -bitOf(nabla, row);
+    const mask = 0 - bitOf(nabla, row);
     for (let byte = 0; byte < HASH_BYTES; byte++) {
       const at = row * HASH_BYTES + byte;
       expected[at] = (expected[at] ?? 0) ^ (mask & (ofChoices[byte] ?? 0));
@@ -106,7 +107,10 @@ function expectedHashes(message: Uint8Array, nabla: Uint8Array): Uint8Array {
   return expected;
 }
 
-/** Bit k of a string, least significant first in each byte: 0 or 1. */
+/**
+ * Bit k of a string, least significant first in each byte: 0 or 1. Masks are made of it by `0 - bit`: `-bit` is the double -0 for a
+ * bit 0, which takes another time than -1.
+ */
 export function bitOf(bits: Uint8Array, k: number): number {
   return ((bits[k >>> 3] ?? 0) >>> (k & 7)) & 1;
 }

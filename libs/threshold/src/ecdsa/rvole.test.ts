@@ -48,6 +48,16 @@ function run(
   };
 }
 
+function answerWith(sender: MultiplicationSender) {
+  sender.answer(systemRng(32), [randomScalar(), randomScalar()], randomScalar());
+}
+
+/** A receiver that waits for its answer. */
+function asked() {
+  const [psid1, choices] = [systemRng(32), systemRng(EXPANDED_BYTES)];
+  return { psid1, choices, receiver: new MultiplicationReceiver(receiving, psid1, choices.slice()) };
+}
+
 describe("random vector OLE", () => {
   test("gives shares of the product of each input with b, also at the edges", () => {
     const values = fc.oneof(fc.constantFrom(0n, 1n, order - 1n), fc.bigInt(0n, order - 1n));
@@ -111,7 +121,7 @@ describe("random vector OLE", () => {
   test("CHECK-2 refuses a correction that is not below q, though all else fits it", () => {
     for (const excess of [0n, order]) {
       const psid2 = systemRng(32);
-      const { psid1, receiver } = run();
+      const { psid1, receiver } = asked();
 
       const { message } = reference.answer(sending, psid1, psid2, receiver.request, { excess });
 
@@ -133,7 +143,8 @@ describe("random vector OLE", () => {
       let caught = 0;
       for (let count = 0; count < 6; count++) {
         const places = Array.from({ length: rows }, () => Math.floor(Math.random() * GADGET_LENGTH));
-        const { choices, psid1, psid2, receiver } = run();
+        const { choices, psid1, receiver } = asked();
+        const psid2 = systemRng(32);
         const shifted = reference.answer(sending, psid1, psid2, receiver.request, { shifted: places });
 
         const passed = receiver.complete(psid2, shifted.message) !== undefined;
@@ -164,6 +175,54 @@ describe("random vector OLE", () => {
   test("messages of another length are bugs of the caller", () => {
     const { receiver } = run();
     assert.throws(() => receiver.complete(systemRng(32), new Uint8Array(ANSWER_BYTES + 1)), RangeError);
+  });
+
+  test("a sender that answered or was wiped answers nothing: its masks would be spent or zero", () => {
+    for (const spend of [(sender: MultiplicationSender) => sender.wipe(), answerWith]) {
+      const { psid1, receiver } = asked();
+      const sender = MultiplicationSender.check(sending, psid1, receiver.request) ?? assert.fail("CHECK-1 failed.");
+      spend(sender);
+
+      assert.throws(() => answerWith(sender), /was answered or wiped/);
+    }
+  });
+
+  test("a receiver that was completed or wiped is not completed again", () => {
+    for (const isWiped of [false, true]) {
+      const { psid1, receiver } = asked();
+      const psid2 = systemRng(32);
+      const { message } = reference.answer(sending, psid1, psid2, receiver.request);
+      if (isWiped) receiver.wipe();
+      else assert.ok(receiver.complete(psid2, message));
+
+      assert.throws(() => receiver.complete(psid2, message), /was completed or wiped/);
+    }
+  });
+
+  test("works on Buffers, whose slices are views, and changes none of them", () => {
+    const psid1 = systemRng(32);
+    const psid2 = systemRng(32);
+    const pooled = (bytes: Uint8Array) => Buffer.concat([Uint8Array.of(1), bytes]).subarray(1);
+    const sides = {
+      receiving: { ...receiving, seeds: pooled(receiving.seeds) },
+      sending: { ...sending, seeds: pooled(sending.seeds), nabla: pooled(sending.nabla) },
+    };
+    const choices = systemRng(EXPANDED_BYTES);
+    const receiver = new MultiplicationReceiver(sides.receiving, psid1, pooled(choices));
+    const request = pooled(receiver.request);
+
+    const sender = MultiplicationSender.check(sides.sending, psid1, request) ?? assert.fail("CHECK-1 failed.");
+    const inputs: Pair = [randomScalar(), randomScalar()];
+    const { message, c } = sender.answer(psid2, inputs, randomScalar());
+    const answer = pooled(message);
+    const d = receiver.complete(psid2, answer) ?? assert.fail("CHECK-2 failed.");
+
+    for (const [k, input] of inputs.entries())
+      assert.equal((big(c[k] as Scalar) + big(d[k] as Scalar)) % order, (big(input) * big(receiver.b)) % order);
+    sender.wipe();
+    const kept = [sides.receiving.seeds, sides.sending.seeds, sides.sending.nabla, request, answer];
+    const originals = [receiving.seeds, sending.seeds, sending.nabla, receiver.request, message];
+    assert.deepEqual(kept.map(hex), originals.map(hex));
   });
 
   test("wiping leaves neither b nor choices", () => {

@@ -57,6 +57,7 @@ export class MultiplicationReceiver {
   readonly #gadget: Float64Array;
   readonly #choices: Uint8Array;
   readonly #columns: Int32Array;
+  #isSpent = false;
 
   /** `choices` is X, 68 random bytes of which beta is the first 416 bits; `psid1` is never used twice with one link. Takes ownership of X. */
   constructor({ seeds, gadget }: ReceivingSide, psid1: Uint8Array, choices: Uint8Array) {
@@ -70,12 +71,16 @@ export class MultiplicationReceiver {
 
   /**
    * d_1 and d_2 from message 2, or undefined when CHECK-2 fails or a value is not below q. A failure tells the sender bits of beta:
-   * the link is banned before anything else. Raises RangeError for a message of another length.
+   * the link is banned before anything else. Raises RangeError for a message of another length. Once only: throws after that, and
+   * after `wipe`.
    */
   complete(psid2: Uint8Array, answer: Uint8Array): Pair | undefined {
     if (answer.length !== ANSWER_BYTES) throw new RangeError(`Expected ${ANSWER_BYTES} bytes of multiplication.`);
+    // A second answer would be a second question about the same choices.
+    if (this.#isSpent) throw new Error("This multiplication was completed or wiped.");
+    this.#isSpent = true;
     const corrections = wordsOf(answer.subarray(0, ETA_AT));
-    const etaBytes = answer.slice(ETA_AT, MU_AT);
+    const etaBytes = answer.subarray(ETA_AT, MU_AT);
     if (!areBelowOrder(corrections) || !areBelowOrder(wordsOf(etaBytes))) return undefined;
 
     const rows = this.#correctedRows(psid2, corrections);
@@ -94,6 +99,7 @@ export class MultiplicationReceiver {
   }
 
   wipe(): void {
+    this.#isSpent = true;
     wipe(this.b, this.#choices);
     this.#columns.fill(0);
   }
@@ -121,7 +127,7 @@ export class MultiplicationReceiver {
         const hashes = hash.hash(first, i + 1);
         for (let j = first; j < first + LANES; j++) {
           wordsToLimbs(hashes, j - first, LANES, row, LIMBS * j);
-          const mask = -bitOf(this.#choices, j);
+          const mask = 0 - bitOf(this.#choices, j);
           const at = HASH_WORDS * (WIDTH * j + i);
           for (let word = 0; word < HASH_WORDS; word++) words[word] = (corrections[at + word] as number) & mask;
           wordsToLimbs(words, 0, 1, correction, 0);
@@ -144,10 +150,11 @@ export class MultiplicationSender {
   readonly #columns: Int32Array;
   readonly #nabla: Int32Array;
   readonly #gadget: Float64Array;
+  #isSpent = false;
 
   private constructor(columns: Int32Array, nabla: Uint8Array, gadget: Float64Array) {
     this.#columns = columns;
-    this.#nabla = new Int32Array(nabla.slice().buffer);
+    this.#nabla = new Int32Array(new Uint8Array(nabla).buffer);
     this.#gadget = gadget;
   }
 
@@ -157,8 +164,13 @@ export class MultiplicationSender {
     return columns && new MultiplicationSender(columns, side.nabla, side.gadget);
   }
 
-  /** Message 2 for inputs a_1, a_2 and the random check input, with this side's outputs c_1, c_2. */
+  /**
+   * Message 2 for inputs a_1, a_2 and the random check input, with this side's outputs c_1, c_2. Once only: throws after that, and after
+   * `wipe`, where equal masks or none would show the inputs.
+   */
   answer(psid2: Uint8Array, inputs: Pair, checkInput: Scalar): { readonly message: Uint8Array; readonly c: Pair } {
+    if (this.#isSpent) throw new Error("This multiplication was answered or wiped.");
+    this.#isSpent = true;
     const limbs = [...inputs, checkInput].map(readLimbs) as [Limbs, Limbs, Limbs];
     const { rows, corrections } = this.#maskedRows(psid2, limbs);
     const message = new Uint8Array(ANSWER_BYTES);
@@ -181,6 +193,7 @@ export class MultiplicationSender {
   }
 
   wipe(): void {
+    this.#isSpent = true;
     this.#columns.fill(0);
     this.#nabla.fill(0);
   }
@@ -277,7 +290,8 @@ function bigEndianBytes(words: Int32Array): Uint8Array {
 
 /** Reads big-endian words; copies. */
 function wordsOf(bytes: Uint8Array): Int32Array {
-  const copy = bytes.slice();
+  // Not `slice`, which is a view where the bytes are a Buffer.
+  const copy = new Uint8Array(bytes);
   Buffer.from(copy.buffer).swap32();
   return new Int32Array(copy.buffer);
 }

@@ -13,7 +13,7 @@ const CONSTANTS = Int32Array.of(0x61707865, 0x3320646e, 0x79622d32, 0x6b206574);
  */
 export function expandSeeds(seeds: Uint8Array, psid1: Uint8Array, out: Int32Array): void {
   const nonce = new Int32Array(TH("ss-nonce", psid1).buffer, 0, NONCE_BYTES / 4);
-  const aligned = seeds.slice();
+  const aligned = new Uint8Array(seeds);
   const keys = new Int32Array(aligned.buffer);
   const state = new Int32Array(STATE_WORDS);
   const mixed = new Int32Array(STATE_WORDS);

@@ -37,7 +37,7 @@ export class UniversalHash {
   ofRow(row: Int32Array): Int32Array {
     const hash = row.slice(EXPANDED_WORDS - WORDS, EXPANDED_WORDS);
     for (let bit = 0; bit < GADGET_LENGTH; bit++) {
-      const mask = -(((row[bit >>> 5] ?? 0) >>> (bit & 31)) & 1);
+      const mask = 0 - (((row[bit >>> 5] ?? 0) >>> (bit & 31)) & 1);
       for (let word = 0; word < WORDS; word++)
         hash[word] = (hash[word] ?? 0) ^ (mask & (this.#table[WORDS * bit + word] ?? 0));
     }

@@ -46,7 +46,7 @@ export async function requestBaseOts(pairSid: Uint8Array, rng: Rng, pause: Pause
   }
   return {
     request,
-    nabla: choices.map((byte) => ~byte),
+    nabla: Uint8Array.from(choices, (byte) => ~byte),
     complete: (answer) => completeBaseOts({ pairSid, choices, exponents, request, pause }, answer),
     wipe: () => wipe(choices, ...exponents),
   };
@@ -120,7 +120,7 @@ function hashToGroup(pairSid: Uint8Array, j: number, bit: number, P: Element): E
 
 /** `first` for 0, `second` for 1, by masks: the choice is secret. */
 function select(choice: number, first: Uint8Array, second: Uint8Array): Uint8Array {
-  const mask = -choice;
+  const mask = 0 - choice;
   return first.map((byte, k) => byte ^ (mask & (byte ^ (second[k] ?? 0))));
 }
 

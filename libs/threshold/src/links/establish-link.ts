@@ -103,7 +103,7 @@ export async function establishLink(delivery: Delivery, options: EstablishLinkOp
       pairSids,
       receivingSeeds: new Secret(seeds),
       sendingSeeds: new Secret(chosen),
-      nabla: new Secret(receiver.nabla.slice()),
+      nabla: new Secret(new Uint8Array(receiver.nabla)),
       zeroSeed: new Secret(TH("lz", context, ...ends.inOrder(own.half, peerHalf))),
     });
 
