@@ -15,7 +15,7 @@ export const TRUST_API = "trust-api";
 export interface ClientOptions extends Pins {
   /**
    * The deployment descriptor file's bytes, from the operators and not from the API. Every key is then checked against the nodes
-   * it pins, and `deploymentId` is by default the one it names.
+   * it pins, and `deploymentId` is the one it names: to give another is an error.
    */
   readonly descriptor: Uint8Array | typeof TRUST_API;
   /** Root of the API, for example `http://127.0.0.1:3000`; a path in it is dropped. */
@@ -59,10 +59,10 @@ export class CountersignClient {
   /** Absent when the caller trusts the API. */
   readonly #descriptor: Descriptor | undefined;
 
-  /** Raises `deployment_unpinned`, and `descriptor_invalid`, `public_key_invalid`, `encoding_invalid` for the descriptor. */
+  /** Raises `deployment_unpinned`, `deployment_id_differs`, and `descriptor_invalid`, `public_key_invalid`, `encoding_invalid` for the descriptor. */
   constructor(options: ClientOptions) {
     this.#descriptor = pinnedDescriptor(options);
-    this.#options = { ...options, deploymentId: options.deploymentId ?? this.#descriptor?.deploymentId };
+    this.#options = { ...options, deploymentId: pinnedDeploymentId(options, this.#descriptor) };
   }
 
   /**
@@ -95,7 +95,10 @@ export class CountersignClient {
     return key;
   }
 
-  /** Keys, a page at a time. */
+  /**
+   * Keys, a page at a time. Of a listed key only the public key that belongs to its id is proven, by the descriptor; its name and
+   * status, and which keys a list shows or leaves out, are the API's word.
+   */
   async keys(query: PageQuery = {}, options: CallOptions = {}): Promise<Page<Key>> {
     return readPage(await this.request("GET", `/keys${search(query)}`, undefined, options), (item) =>
       this.#readKey(item),
@@ -169,6 +172,17 @@ function pinnedDescriptor({ descriptor }: Pick<Partial<ClientOptions>, "descript
   if (!(descriptor instanceof Uint8Array))
     throw sdkError("deployment_unpinned", `Give the deployment descriptor's bytes, or say "${TRUST_API}".`);
   return parseDescriptor(descriptor);
+}
+
+function pinnedDeploymentId({ deploymentId }: ClientOptions, descriptor: Descriptor | undefined): string | undefined {
+  if (descriptor === undefined || deploymentId === undefined) return deploymentId ?? descriptor?.deploymentId;
+  // Approvals for one deployment and keys of another's nodes: whichever was meant, half of it would be unpinned.
+  if (deploymentId !== descriptor.deploymentId)
+    throw sdkError(
+      "deployment_id_differs",
+      "The deployment id given is not the one that the deployment descriptor names.",
+    );
+  return deploymentId;
 }
 
 function segment(id: string): string {

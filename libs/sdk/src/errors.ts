@@ -57,6 +57,12 @@ export const sdkErrors = {
     grpc: "INVALID_ARGUMENT",
     meaning: "A client was made without the deployment descriptor and without saying that it trusts the API instead.",
   },
+  deployment_id_differs: {
+    kind: "refusal",
+    http: 400,
+    grpc: "INVALID_ARGUMENT",
+    meaning: "A client was made with a deployment id and the deployment descriptor of another deployment.",
+  },
   request_path_invalid: {
     kind: "refusal",
     http: 400,

@@ -195,6 +195,17 @@ test("a client without a descriptor is made only by who says that the API is tru
   });
 });
 
+test("a client takes no other deployment id than that of its descriptor", () => {
+  const options = { apiUrl: "http://127.0.0.1:1", token: "t", signer: new KeySigner({ privateKey: PEM }) };
+
+  for (const deploymentId of ["dep-other", ""])
+    assert.throws(() => new CountersignClient({ ...options, descriptor: nodes.descriptorFile, deploymentId }), {
+      code: "deployment_id_differs",
+    });
+  new CountersignClient({ ...options, descriptor: nodes.descriptorFile, deploymentId: "dep-test" });
+  new CountersignClient({ ...options, descriptor: "trust-api", deploymentId: "dep-other" });
+});
+
 /** Any point of order 8: a point of the curve, multiplied by the prime order. */
 function smallOrderPoint() {
   for (let y = 2; ; y++) {
