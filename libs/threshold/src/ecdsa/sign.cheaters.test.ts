@@ -308,6 +308,25 @@ describe("parties that differ", () => {
   });
 });
 
+describe("a caller that changes its bytes after the call", () => {
+  test("changes nothing: what was checked is what gets signed", async () => {
+    const network = ecdsaNetwork(2, 2);
+
+    const run = await runEcdsa(network, [1, 2], {
+      options: (_, options) => {
+        const digests = options.digests.map((digest) => digest.slice());
+        const evidenceHash = options.evidenceHash.slice();
+        const pause = async () => {
+          for (const bytes of [...digests, evidenceHash]) bytes.fill(0);
+        };
+        return { ...options, digests, evidenceHash, pause };
+      },
+    });
+
+    combineEcdsa(combination(run));
+  });
+});
+
 describe("refused before anything is drawn or sent", () => {
   const refused = async (code: string, options: (party: PartyIndex, options: SignEcdsaOptions) => SignEcdsaOptions) => {
     const sent: string[] = [];
@@ -334,7 +353,8 @@ describe("refused before anything is drawn or sent", () => {
   });
 
   test("terms out of bounds, a hardened path, a key for another protocol", async () => {
-    await refused("session_terms_invalid", (_, options) => ({ ...options, attempt: 0 }));
+    for (const attempt of [0, 1.5, 2 ** 32])
+      await refused("session_terms_invalid", (_, options) => ({ ...options, attempt }));
     await refused("session_terms_invalid", (_, options) => ({ ...options, evidenceHash: new Uint8Array(31) }));
     await refused("path_invalid", (_, options) => ({ ...options, path: [2 ** 31] }));
     await refused("suite_unfit", (_, options) => {
@@ -457,8 +477,12 @@ describe("a ban", () => {
     for (const peerBanned of [false, true]) {
       const network = ecdsaNetwork(3, 3);
       const other = network.gates.get(1)?.get(3) ?? assert.fail("There is a gate.");
+      const link = network.gates.get(1)?.get(2)?.open() ?? assert.fail("There is a link.");
+      const held = Promise.withResolvers<void>();
+      const gate = linkGate(link, { isActive: async () => true, storeBan: () => held.promise });
+      let isRaised = false;
 
-      const run = await runEcdsa(network, [1, 2, 3], {
+      const run = runEcdsa(network, [1, 2, 3], {
         ...cheatIn("request", (body) => flip(body, REQUEST.xh), 1),
         options: (party, options) => {
           if (party !== 1) return options;
@@ -469,12 +493,22 @@ describe("a ban", () => {
             if (!peerBanned) throw new Error("stopped");
             await other.ban("multiplication_check_failed");
           };
-          return { ...options, pause };
+          const links = new Map([
+            [2, gate],
+            [3, other],
+          ]);
+          return { ...options, links, pause };
         },
+      }).then((ended) => {
+        isRaised = true;
+        return ended;
       });
+      for (let turn = 0; turn < 3; turn++) await nextTurn();
+      assert.ok(!isRaised);
+      held.resolve();
 
-      assert.match(String(reasonOf(run, 1)), peerBanned ? /banned/ : /stopped/);
-      assert.ok(network.bans.includes("1>2 ot_check_failed"), network.bans.join());
+      assert.match(String(reasonOf(await run, 1)), peerBanned ? /banned/ : /stopped/);
+      assert.throws(() => gate.open(), { code: "link_banned" });
     }
   });
 

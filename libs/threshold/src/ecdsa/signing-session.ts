@@ -12,6 +12,8 @@ import { listParts, TH } from "./transcript.ts";
 /** A transaction with one signature per input has at most this many (architecture 2). */
 export const DIGESTS_MAX = 200;
 const PROTOCOL_VERSION = 1;
+/** Hashes take integers of four bytes. */
+const U32_MAX = 0xffff_ffff;
 
 /** What signers and combiner know of a session, each by itself. Hashes and ids are 32 bytes. */
 export interface EcdsaTerms {
@@ -23,7 +25,7 @@ export interface EcdsaTerms {
   readonly parties: readonly PartyIndex[];
   /** Session id of the orchestrator; no node takes part in two sessions of one id. */
   readonly sessionId: Uint8Array;
-  /** From 1. */
+  /** 1..2^32-1. */
   readonly attempt: number;
   /** Hash of the evidence that this party verified itself. */
   readonly evidenceHash: Uint8Array;
@@ -49,6 +51,7 @@ export interface SigningItem {
 
 /** Terms that were checked, with what follows from them. */
 export interface SigningSession {
+  /** The session's own copy, as far as it is read later. */
   readonly terms: EcdsaTerms;
   /** pk': the key that signatures verify under. */
   readonly publicKey: Point;
@@ -61,8 +64,11 @@ export interface SigningSession {
  * Checks a session's terms and binds them into its ids (ECDSA specification, section 2.2) before anything secret is drawn. Raises
  * `suite_unfit`, `quorum_invalid`, `item_invalid`, `session_terms_invalid`, and for a tweak `scalar_invalid`, `point_identity`.
  */
-export function signingSession(terms: EcdsaTerms): SigningSession {
-  const { key, parties, digests } = terms;
+export function signingSession(given: EcdsaTerms): SigningSession {
+  // Copies: what was checked and hashed here is what gets signed many pauses later, whatever the caller does with its bytes.
+  const digests = given.digests.map((digest) => new Uint8Array(digest));
+  const terms = { ...given, digests, parties: [...given.parties], evidenceHash: new Uint8Array(given.evidenceHash) };
+  const { key, parties } = terms;
   if (key.suite !== "DKLS23-secp256k1-SHA256-v1")
     throw thresholdError("suite_unfit", `A ${key.suite} key makes no ECDSA signatures.`);
   checkQuorum(key, parties);
@@ -119,6 +125,6 @@ function checkTerms(terms: EcdsaTerms): void {
   for (const name of ["keyContext", "sessionId", "evidenceHash", "organisationHead", "deploymentHead"] as const)
     if (terms[name].length !== WORD_SIZE)
       throw thresholdError("session_terms_invalid", `A session's ${name} is 32 bytes, not ${terms[name].length}.`);
-  if (!Number.isInteger(attempt) || attempt < 1)
+  if (!Number.isInteger(attempt) || attempt < 1 || attempt > U32_MAX)
     throw thresholdError("session_terms_invalid", `${attempt} is no attempt of a session.`);
 }
