@@ -3,6 +3,7 @@ import { before, describe, test } from "node:test";
 import { inspect } from "node:util";
 import { hex } from "@countersign/bytes";
 import { prepareCurves } from "../curves/prepare-curves.ts";
+import type { Rng } from "../delivery.ts";
 import { bitOf } from "../ecdsa/ot-extension.ts";
 import { COLUMNS, EXPANDED_BYTES } from "../ecdsa/parameters.ts";
 import { MultiplicationReceiver, MultiplicationSender } from "../ecdsa/rvole.ts";
@@ -260,6 +261,7 @@ describe("a cheater in the setup of a link", () => {
     const refused: LinkInterference[] = [
       { options: (_, options) => ({ ...options, peer: options.self }) },
       { options: (_, options) => ({ ...options, linkEpoch: 0 }) },
+      { options: (_, options) => ({ ...options, linkEpoch: 2 ** 32 }) },
       { options: (_, options) => ({ ...options, self: { ...options.self, identityKey: new Uint8Array(31) } }) },
       { delivery: (_, delivery) => ({ ...delivery, parties: [1, 2, 3] }) },
     ];
@@ -292,8 +294,28 @@ describe("a link", () => {
       new Uint8Array([...encoded, 0]),
       change(encoded, 0),
       longName,
+      change(encoded, 5),
+      change(encoded, 8, 0x80),
+      // signer-b becomes signer-a, which is this end.
+      change(encoded, 6 + 2 + 8 + 2 + 7, 3),
     ])
       assert.throws(() => Link.decode(bytes), { code: "link_record_invalid" });
+  });
+
+  test("is the same made of Buffers, whose slices are views", async () => {
+    const pooledRng: Rng = (size) => Buffer.concat([Uint8Array.of(1), systemRng(size)]).subarray(1);
+    const [{ link }, { link: other }] = await establishedPair(linkNetwork({ rng: pooledRng }));
+
+    const encoded = link.encode();
+    const decoded = Link.decode(Buffer.concat([Uint8Array.of(1), encoded]).subarray(1));
+    encoded.fill(0);
+
+    const psid1 = systemRng(32);
+    const receiver = new MultiplicationReceiver(other.receivingSide(), psid1, pooledRng(EXPANDED_BYTES));
+    for (const end of [link, decoded]) {
+      assert.notDeepEqual(end.sendingSide().nabla, new Uint8Array(16));
+      assert.ok(MultiplicationSender.check(end.sendingSide(), psid1, receiver.request));
+    }
   });
 
   test("prints no secret and gives none once wiped", async () => {

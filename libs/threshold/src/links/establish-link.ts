@@ -5,7 +5,7 @@ import { TH } from "../ecdsa/transcript.ts";
 import { ProtocolAbort, thresholdError } from "../errors.ts";
 import type { Pause } from "../steps.ts";
 import { answerBaseOts, BASE_OT_BYTES, requestBaseOts } from "./base-ot.ts";
-import { fingerprintsAgree, Link, type LinkFingerprints } from "./link.ts";
+import { fingerprintsAgree, LINK_EPOCH_MAX, Link, type LinkFingerprints } from "./link.ts";
 
 /** Rounds of a link's setup in order (ECDSA specification, section 2.3: L1 to L4), with their exact body sizes. */
 export const linkRounds = {
@@ -27,7 +27,7 @@ export interface LinkMember {
 /** What both ends agree on before they start. */
 export interface LinkTerms {
   readonly deploymentId: string;
-  /** 1 for the first link of two nodes, one more at each renewal. */
+  /** 1 for the first link of two nodes, one more at each renewal; at most 2^32-1. */
   readonly linkEpoch: number;
   readonly self: LinkMember;
   readonly peer: LinkMember;
@@ -163,7 +163,8 @@ function endsOf(delivery: Delivery, { self, peer, linkEpoch }: LinkTerms): Ends 
     throw refuse("both ends are the same node");
   if (self.identityKey.length !== WORD_SIZE || peer.identityKey.length !== WORD_SIZE)
     throw refuse("an identity key is 32 bytes");
-  if (!Number.isInteger(linkEpoch) || linkEpoch < 1) throw refuse(`${linkEpoch} is no link epoch`);
+  if (!Number.isInteger(linkEpoch) || linkEpoch < 1 || linkEpoch > LINK_EPOCH_MAX)
+    throw refuse(`${linkEpoch} is no link epoch`);
   const isFirst = comesFirst(self.nodeId, peer.nodeId);
   return { self, peer, peerIndex, inOrder: (own, peers) => (isFirst ? [own, peers] : [peers, own]) };
 }

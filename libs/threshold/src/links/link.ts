@@ -5,6 +5,8 @@ import type { ReceivingSide, SendingSide } from "../ecdsa/rvole.ts";
 import { TH } from "../ecdsa/transcript.ts";
 import { thresholdError } from "../errors.ts";
 
+/** A link epoch is encoded in four bytes. */
+export const LINK_EPOCH_MAX = 0xffff_ffff;
 const NODE_ID_BYTES_MAX = 255;
 const NABLA_BYTES = COLUMNS / 8;
 const SEED_BYTES = COLUMNS * WORD_SIZE;
@@ -105,10 +107,11 @@ export class Link {
   static decode(bytes: Uint8Array): Link {
     const reader = new RecordReader(bytes);
     if (reader.u16() !== SUITE) throw damaged("its suite is unknown");
+    const ends = { linkEpoch: reader.u32(), self: reader.text(), peer: reader.text() };
+    if (ends.linkEpoch === 0) throw damaged("there is no link epoch 0");
+    if (ends.self === ends.peer) throw damaged("both ends are the same node");
     const link = new Link({
-      linkEpoch: reader.u32(),
-      self: reader.text(),
-      peer: reader.text(),
+      ...ends,
       fingerprints: { receiving: reader.take(WORD_SIZE), sending: reader.take(WORD_SIZE) },
       pairSids: { receiving: reader.take(WORD_SIZE), sending: reader.take(WORD_SIZE) },
       receivingSeeds: new Secret(reader.take(2 * SEED_BYTES)),
@@ -159,7 +162,8 @@ class RecordReader {
   take(size: number): Uint8Array {
     const end = this.#offset + size;
     if (end > this.#bytes.length) throw damaged("it ends early");
-    const part = this.#bytes.slice(this.#offset, end);
+    // Not `slice`, which is a view where the record is a Buffer.
+    const part = new Uint8Array(this.#bytes.subarray(this.#offset, end));
     this.#offset = end;
     return part;
   }
@@ -167,7 +171,12 @@ class RecordReader {
   text(): string {
     const size = this.u16();
     if (size > NODE_ID_BYTES_MAX) throw damaged("a node id is too long");
-    return decodeUtf8(this.take(size), "node id");
+    const bytes = this.take(size);
+    try {
+      return decodeUtf8(bytes, "node id");
+    } catch {
+      throw damaged("a node id is not UTF-8");
+    }
   }
 
   u16(): number {
