@@ -97,9 +97,7 @@ before(async () => {
 after(() => redis.remove());
 
 let deployments = 0;
-function onRedis(
-  options: { url?: string; deploymentId?: string; onUnreachable?: (error: Error) => void; holdMs?: number } = {},
-) {
+function onRedis(options: Partial<Parameters<typeof redisCoordination>[0]> = {}) {
   const { url = redis.url, deploymentId = `dep-${++deployments}`, onUnreachable = () => {}, ...rest } = options;
   return redisCoordination({ url, deploymentId, onUnreachable, ...rest });
 }
@@ -270,7 +268,7 @@ describe("coordination in Redis alone", () => {
   test("a Redis that hangs costs a call no more than its command timeout, and a release is harmless", async () => {
     const own = await TestRedis.start();
     const told: Error[] = [];
-    const coordination = await onRedis({ url: own.url, onUnreachable: (error) => told.push(error) });
+    const coordination = await onRedis({ url: own.url, onUnreachable: (error) => told.push(error), reportMs: 0 });
     try {
       const held = await coordination.acquire("request", LONG_MS);
       own.freeze();
@@ -286,6 +284,35 @@ describe("coordination in Redis alone", () => {
       assert.equal(unfenced?.fencingToken, 0);
       assert.deepEqual(messages, ["Command timed out", "Command timed out"]);
       assert.ok(again.fencingToken > (held?.fencingToken ?? 0));
+    } finally {
+      await coordination.close();
+      await own.remove();
+    }
+  });
+
+  test("a Redis that is away is reported now and then, not by every lease", async () => {
+    const own = await TestRedis.start();
+    const told: Error[] = [];
+    const reportMs = 50;
+    const coordination = await onRedis({ url: own.url, onUnreachable: (error) => told.push(error), reportMs });
+    const askAll = () => Promise.all(Array.from({ length: 64 }, (_, k) => coordination.acquire(`${k}`, LONG_MS)));
+    try {
+      await askAll();
+      await own.kill();
+      const begun = performance.now();
+      let asked = 0;
+      while (told.length < 3 && performance.now() - begun < WAIT_MS) {
+        for (const { fencingToken } of (await askAll()).filter((lease) => lease !== undefined))
+          if (fencingToken === 0) asked++;
+        await pause(10);
+      }
+      const tookMs = performance.now() - begun;
+
+      assert.ok(told.length >= 3, "it is still said later");
+      assert.ok(
+        asked > told.length && told.length <= 1 + tookMs / reportMs,
+        `${told.length} of ${asked}, ${tookMs} ms`,
+      );
     } finally {
       await coordination.close();
       await own.remove();

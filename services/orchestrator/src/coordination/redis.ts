@@ -11,6 +11,9 @@ const COMMAND_TIMEOUT_MS = 250;
 const HOLD_MS = 3_000;
 const RENEWALS_PER_HOLD = 3;
 
+/** While Redis is away every lease notices it once a second: one report of it in this time says as much. */
+const REPORT_MS = 5_000;
+
 /** Takes the lease if it is free and returns a fresh fencing token, in one step. */
 const ACQUIRE = `
 if redis.call('exists', KEYS[1]) == 1 then return 0 end
@@ -32,11 +35,15 @@ export async function redisCoordination(options: {
   readonly url: string;
   /** Keeps the leases of several deployments apart. */
   readonly deploymentId: string;
+  /** Told at most once every `reportMs`. */
   readonly onUnreachable: (error: Error) => void;
   /** How long a lease outlives its holder, milliseconds. Default 3,000. */
   readonly holdMs?: number;
+  /** Least time between two reports, milliseconds. Default 5,000. */
+  readonly reportMs?: number;
 }): Promise<Coordination> {
-  const { onUnreachable, holdMs = HOLD_MS } = options;
+  const { holdMs = HOLD_MS, reportMs = REPORT_MS } = options;
+  const onUnreachable = seldom(options.onUnreachable, reportMs);
   const redis = new Redis(options.url, {
     lazyConnect: true,
     commandTimeout: COMMAND_TIMEOUT_MS,
@@ -93,5 +100,16 @@ export async function redisCoordination(options: {
       await Promise.all(releasing);
       redis.disconnect();
     },
+  };
+}
+
+/** Passes on what comes first, then nothing until the pause is over. */
+function seldom(report: (error: Error) => void, pauseMs: number): (error: Error) => void {
+  let notBefore = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    const now = performance.now();
+    if (now < notBefore) return;
+    notBefore = now + pauseMs;
+    report(error);
   };
 }
