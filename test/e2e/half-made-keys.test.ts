@@ -140,6 +140,24 @@ describe("keys whose making is cut off", { timeout: 300_000 }, () => {
     assert.equal((await network.client.sign(created.id, { kind: "Message", message: "0x00" })).status, "Signed");
   });
 
+  test("a creation that loses a node and meets its absence after that is named, and taken to its end by the API", async () => {
+    const blow: Blow = { round: "reveal", message: 1, victims: ["node-3"] };
+
+    const [failed] = await strike(blow, () => [network.client.createKey(ED25519).catch((error: unknown) => error)]);
+    await network.up();
+    assert.ok(failed instanceof CountersignError, "nobody made the key without the node");
+    assert.notEqual(failed.code, "nodes_missing", "something was started");
+    const { keyId } = failed.details;
+    const created = await until(
+      "the key is there without anybody asking again",
+      async () => (await network.client.keys()).items.find(({ id }) => id === keyId),
+      CONTINUED_MS,
+    );
+
+    assert.equal(created.status, "Active");
+    assert.equal((await network.client.sign(created.id, { kind: "Message", message: "0x00" })).status, "Signed");
+  });
+
   test("nodes that a hostile orchestrator tells different things make no key, and then one", async () => {
     const evidence = await network.approve("POST", "/keys", ED25519);
     const keyId = keyIdOf(network, evidence);
