@@ -78,9 +78,10 @@ describe("the gate of a link", () => {
   });
 
   test("a ban is stored beside who is already sending, and ends when they have", async () => {
-    const stored = Promise.withResolvers<void>();
+    const store = heldStore();
+    store.release();
     const link = testLink();
-    const gate = linkGate(link, { isActive: async () => true, storeBan: async () => stored.resolve() });
+    const gate = linkGate(link, store);
     const sending = Promise.withResolvers<void>();
     const isSending = Promise.withResolvers<void>();
     let isBanned = false;
@@ -93,9 +94,9 @@ describe("the gate of a link", () => {
     const ban = gate.ban("multiplication_check_failed").then(() => {
       isBanned = true;
     });
-    await stored.promise;
-    // Whatever could go on without the message would have gone on by the next turn of the event loop.
+    // Whatever can go on without the message has gone on by the next turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(store.bans, ["multiplication_check_failed"]);
     assert.ok(!isBanned);
     link.sendingSide();
     sending.resolve();
