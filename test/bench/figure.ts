@@ -38,5 +38,6 @@ function median(sorted: readonly number[]): number {
 }
 
 function rounded(value: number): number {
-  return Number(value.toPrecision(DIGITS));
+  // Counts are exact; digits of a measured time beyond these are noise.
+  return Number.isInteger(value) ? value : Number(value.toPrecision(DIGITS));
 }
