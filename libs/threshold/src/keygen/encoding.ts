@@ -1,4 +1,5 @@
 import { concatBytes, u16be, u32be } from "@countersign/bytes";
+import { ByteReader } from "../byte-reader.ts";
 import type { Curve, Point, Scalar } from "../curves/curve.ts";
 import type { PartyIndex, SignedMessage } from "../delivery.ts";
 import { ProtocolAbort } from "../errors.ts";
@@ -79,7 +80,7 @@ export function encodeReveal({ salt, encodedPackage }: Reveal): Uint8Array {
 
 export function decodeReveal(body: Uint8Array): Reveal {
   return read(body, (reader) => {
-    reader.ordinary();
+    ordinary(reader);
     return { salt: reader.take(WORD_SIZE), encodedPackage: reader.rest() };
   });
 }
@@ -90,7 +91,7 @@ export function encodeEcho(tau: Uint8Array): Uint8Array {
 
 export function decodeEcho(body: Uint8Array): Uint8Array {
   return read(body, (reader) => {
-    reader.ordinary();
+    ordinary(reader);
     return reader.take(WORD_SIZE);
   });
 }
@@ -101,7 +102,7 @@ export function encodeShare({ tau, from, to, share }: ShareBody): Uint8Array {
 
 export function decodeShare(curve: Curve, body: Uint8Array): ShareBody {
   return read(body, (reader) => {
-    reader.ordinary();
+    ordinary(reader);
     const [tau, from, to] = [reader.take(WORD_SIZE), reader.u16(), reader.u16()];
     return { tau, from, to, share: curve.decodeScalar(reader.take(curve.scalarSize)) };
   });
@@ -113,7 +114,7 @@ export function encodeFinish(acknowledgement: Uint8Array): Uint8Array {
 
 export function decodeFinish(body: Uint8Array): Uint8Array {
   return read(body, (reader) => {
-    reader.ordinary();
+    ordinary(reader);
     return reader.take(SIGNATURE_SIZE);
   });
 }
@@ -148,10 +149,10 @@ export function decodeComplaint(body: Uint8Array, partyCount: number): Complaint
   });
 }
 
-function read<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T {
-  const reader = new Reader(bytes);
+function read<T>(bytes: Uint8Array, decode: (reader: ByteReader) => T): T {
+  const reader = new ByteReader(bytes, malformed);
   const value = decode(reader);
-  if (!reader.isAtEnd()) throw malformed("bytes are left over");
+  reader.finish();
   return value;
 }
 
@@ -159,47 +160,7 @@ function malformed(why: string) {
   return new ProtocolAbort("keygen_message_malformed", `A key generation message is malformed: ${why}.`);
 }
 
-class Reader {
-  readonly #bytes: Uint8Array;
-  #offset = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  take(size: number): Uint8Array {
-    const end = this.#offset + size;
-    if (end > this.#bytes.length) throw malformed("it ends early");
-    const part = this.#bytes.slice(this.#offset, end);
-    this.#offset = end;
-    return part;
-  }
-
-  rest(): Uint8Array {
-    return this.take(this.#bytes.length - this.#offset);
-  }
-
-  ordinary(): void {
-    if (this.u8() !== ORDINARY) throw malformed("its kind is unknown");
-  }
-
-  u8(): number {
-    return this.#view(1).getUint8(0);
-  }
-
-  u16(): number {
-    return this.#view(2).getUint16(0);
-  }
-
-  u32(): number {
-    return this.#view(4).getUint32(0);
-  }
-
-  isAtEnd(): boolean {
-    return this.#offset === this.#bytes.length;
-  }
-
-  #view(size: number): DataView {
-    return new DataView(this.take(size).buffer);
-  }
+/** The first byte of a body that is the round's own message. */
+function ordinary(reader: ByteReader): void {
+  if (reader.u8() !== ORDINARY) throw malformed("its kind is unknown");
 }

@@ -1,4 +1,5 @@
 import { concatBytes, decodeUtf8, equalBytes, Secret, u16be, u32be, utf8 } from "@countersign/bytes";
+import { ByteReader } from "../byte-reader.ts";
 import { gadgetOf } from "../ecdsa/gadget.ts";
 import { COLUMNS, SUITE, WORD_SIZE } from "../ecdsa/parameters.ts";
 import type { ReceivingSide, SendingSide } from "../ecdsa/rvole.ts";
@@ -105,9 +106,9 @@ export class Link {
 
   /** Reads what `encode` wrote; raises `link_record_invalid` for anything else. */
   static decode(bytes: Uint8Array): Link {
-    const reader = new RecordReader(bytes);
+    const reader = new ByteReader(bytes, damaged);
     if (reader.u16() !== SUITE) throw damaged("its suite is unknown");
-    const ends = { linkEpoch: reader.u32(), self: reader.text(), peer: reader.text() };
+    const ends = { linkEpoch: reader.u32(), self: readText(reader), peer: readText(reader) };
     if (ends.linkEpoch === 0) throw damaged("there is no link epoch 0");
     if (ends.self === ends.peer) throw damaged("both ends are the same node");
     const link = new Link({
@@ -119,7 +120,7 @@ export class Link {
       nabla: new Secret(reader.take(NABLA_BYTES)),
       zeroSeed: new Secret(reader.take(WORD_SIZE)),
     });
-    if (!reader.isAtEnd()) throw damaged("bytes are left over");
+    reader.finish();
     return link;
   }
 
@@ -151,43 +152,13 @@ function damaged(why: string) {
   return thresholdError("link_record_invalid", `A link's record does not decode: ${why}.`);
 }
 
-class RecordReader {
-  readonly #bytes: Uint8Array;
-  #offset = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  take(size: number): Uint8Array {
-    const end = this.#offset + size;
-    if (end > this.#bytes.length) throw damaged("it ends early");
-    // Not `slice`, which is a view where the record is a Buffer.
-    const part = new Uint8Array(this.#bytes.subarray(this.#offset, end));
-    this.#offset = end;
-    return part;
-  }
-
-  text(): string {
-    const size = this.u16();
-    if (size > NODE_ID_BYTES_MAX) throw damaged("a node id is too long");
-    const bytes = this.take(size);
-    try {
-      return decodeUtf8(bytes, "node id");
-    } catch {
-      throw damaged("a node id is not UTF-8");
-    }
-  }
-
-  u16(): number {
-    return new DataView(this.take(2).buffer).getUint16(0);
-  }
-
-  u32(): number {
-    return new DataView(this.take(4).buffer).getUint32(0);
-  }
-
-  isAtEnd(): boolean {
-    return this.#offset === this.#bytes.length;
+function readText(reader: ByteReader): string {
+  const size = reader.u16();
+  if (size > NODE_ID_BYTES_MAX) throw damaged("a node id is too long");
+  const bytes = reader.take(size);
+  try {
+    return decodeUtf8(bytes, "node id");
+  } catch {
+    throw damaged("a node id is not UTF-8");
   }
 }
