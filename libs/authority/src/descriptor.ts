@@ -125,6 +125,11 @@ function primeOrderKey(members: JsonMembers, name: string, field: string): Uint8
   return key;
 }
 
+/** `attemptsMax` of architecture 2, step 8: part of the security argument, counted durably per C and signer. */
+export function attemptsMax({ nodes, threshold }: Pick<Descriptor, "nodes" | "threshold">): number {
+  return Math.max(3, nodes.length - threshold + 1);
+}
+
 /**
  * A name or key used twice would let one holder act as two. Keys of all roles count together: a NATS client signs whatever nonce
  * a server it does not trust sends, so a node's nkey that is also an identity, an operator's key or the credential would let a

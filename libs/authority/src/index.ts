@@ -22,6 +22,7 @@ export {
 export { type Approval, authorize, type JudgeClock, VALIDITY_MS_MAX } from "./authorize.ts";
 export { type CredentialAlgorithm, CredentialKey, defaultCredId } from "./credential-key.ts";
 export {
+  attemptsMax,
   type Descriptor,
   type DescriptorNode,
   type DescriptorOperator,

@@ -48,9 +48,11 @@ export function chooseQuorum(
 
 /** Subsets of a size, the ones with the earliest members first. */
 function* subsets<T>(members: readonly T[], size: number): Generator<T[]> {
-  if (size === 0) yield [];
+  if (size === 0) {
+    yield [];
+    return;
+  }
   for (const [place, member] of members.entries()) {
-    if (members.length - place < size || size === 0) return;
     for (const rest of subsets(members.slice(place + 1), size - 1)) yield [member, ...rest];
   }
 }

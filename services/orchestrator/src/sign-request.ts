@@ -1,4 +1,4 @@
-import { authorize, type Evidence } from "@countersign/authority";
+import { attemptsMax, authorize, type Evidence } from "@countersign/authority";
 import { hex } from "@countersign/bytes";
 import { CountersignError } from "@countersign/errors";
 import { interpret } from "@countersign/intent";
@@ -52,12 +52,12 @@ export async function signRequest(
 }
 
 async function attempts(request: ApprovedRequest): Promise<Signed> {
-  const { network, key, endsAt } = request;
+  const { network, endsAt } = request;
   const { descriptor } = network;
   const experience = new Experience();
-  const attemptsMax = Math.max(3, descriptor.nodes.length - key.threshold + 1);
+  const most = attemptsMax(descriptor);
   let last: unknown;
-  for (let attempt = 1; attempt <= attemptsMax && network.now() < endsAt; attempt++) {
+  for (let attempt = 1; attempt <= most && network.now() < endsAt; attempt++) {
     let parties: readonly PartyIndex[];
     try {
       parties = await waitForQuorum(request, experience);

@@ -1,4 +1,4 @@
-import { type Approval, authorize, type Evidence, requireSessionHeads } from "@countersign/authority";
+import { type Approval, attemptsMax, authorize, type Evidence, requireSessionHeads } from "@countersign/authority";
 import type { Session } from "@countersign/wire";
 import { signerError } from "./errors.ts";
 import type { SignerNode } from "./node.ts";
@@ -18,11 +18,6 @@ export function judgePastEvidence(node: SignerNode, evidence: Evidence): Approva
   return authorize(evidence, node.authority, { now, seenAt: Math.min(now, evidence.expiresAtMs - 1) });
 }
 
-/** `attemptsMax` of architecture 2, step 8: part of the security argument, counted durably per C and signer. */
-export function attemptsMax({ descriptor }: SignerNode): number {
-  return Math.max(3, descriptor.nodes.length - descriptor.threshold + 1);
-}
-
 /**
  * Checks what the orchestrator says about a session (threat model 5.3, step 9): known parties, as many as the purpose demands, this
  * node among them, and heads on this signer's own chain.
@@ -35,7 +30,8 @@ export function checkSession(node: SignerNode, session: Session, orgId: string, 
     const text = `Parties ${parties.join(", ")} are not ${partyCount} nodes of the descriptor that include node ${self}.`;
     throw signerError("session_parties_unfit", text);
   }
-  if (attempt < 1 || attempt > attemptsMax(node))
-    throw signerError("session_attempt_invalid", `Attempt ${attempt} is outside 1 and ${attemptsMax(node)}.`);
+  const most = attemptsMax(descriptor);
+  if (attempt < 1 || attempt > most)
+    throw signerError("session_attempt_invalid", `Attempt ${attempt} is outside 1 and ${most}.`);
   requireSessionHeads(authority, orgId, session);
 }

@@ -1,9 +1,9 @@
-import { type Evidence, evidenceHash } from "@countersign/authority";
+import { attemptsMax, type Evidence, evidenceHash } from "@countersign/authority";
 import { hex } from "@countersign/bytes";
 import { interpret, type SignItem } from "@countersign/intent";
 import { type KeyShare, type SchnorrPartial, schnorrRounds, sessionDigest, signSchnorr } from "@countersign/threshold";
 import type { Session } from "@countersign/wire";
-import { attemptsMax, checkSession, judgeEvidence } from "./admission.ts";
+import { checkSession, judgeEvidence } from "./admission.ts";
 import { signerError } from "./errors.ts";
 import { openShare, signingKey } from "./key-record.ts";
 import { pausing, type SessionLimits, type SignerNode, sessionDeadline } from "./node.ts";
@@ -58,7 +58,7 @@ async function takePart(node: SignerNode, part: Part): Promise<readonly SchnorrP
     kind: "sign",
     c,
     sessionId,
-    attemptsMax: attemptsMax(node),
+    attemptsMax: attemptsMax(descriptor),
     expiresAt: evidence.expiresAtMs,
     audit: { keyId, principalId, evidenceHash: hex(hash), parties: parties.join(",") },
   });

@@ -21,9 +21,9 @@ export interface EmbeddedPostgres {
 }
 
 /**
- * Opens or creates the embedded Postgres of a folder for this process alone; `templates` as in `newFiles`. Its one session is a superuser, whom row-level
- * security does not bind, so it becomes the serving role before anything is asked of it. Raises `database_in_use`,
- * `database_damaged`, `database_newer`.
+ * Opens or creates the embedded Postgres of a folder for this process alone; `templates` as in `newFiles`. Its one session is a
+ * superuser, whom row-level security does not bind, so it becomes the serving role before anything is asked of it. Raises
+ * `database_in_use`, `database_damaged`, `database_newer`.
  */
 export async function openPglite(folder: string, templates?: string): Promise<EmbeddedPostgres> {
   const lock = await takeFolder(folder);
