@@ -1,7 +1,7 @@
-import { createPrivateKey } from "node:crypto";
 import { type Descriptor, type Evidence, genesisIds, parseDescriptor } from "@countersign/authority";
-import { base64url, concatBytes, decodeHex, hex, Secret, sha256, utf8 } from "@countersign/bytes";
-import { NodeIdentity, type SeededRandom, SimulatedNetwork, seededRandom, seededRng } from "@countersign/mesh";
+import { sha256, utf8 } from "@countersign/bytes";
+import { type SeededRandom, SimulatedNetwork, seededRandom, seededRng } from "@countersign/mesh";
+import { seededKey, testDescriptor } from "@countersign/mesh/testing";
 import { approve, KeySigner } from "@countersign/sdk";
 import { memoryCoordination, type Signed } from "@countersign/service-orchestrator";
 import type { CertifiedKey } from "@countersign/wire";
@@ -19,9 +19,7 @@ const PRESENT_MS_MAX = 8_000;
 const LOOK_MS = 10;
 
 /** One credential for all simulations: what varies is the network, not who approves. */
-const PKCS8_PREFIX = decodeHex("302e020100300506032b657004220420");
-const der = Buffer.from(concatBytes(PKCS8_PREFIX, sha256(utf8("credential of the simulation"))));
-const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+const privateKey = seededKey(sha256(utf8("credential of the simulation")));
 const credential = new KeySigner({ privateKey: privateKey.export({ format: "pem", type: "pkcs8" }).toString() });
 /** The bus is simulated; the descriptor wants public nkeys all the same. */
 const NATS_KEYS = [
@@ -173,32 +171,22 @@ const descriptors = new Map<string, Descriptor>();
 /** The descriptor of n nodes; parsed once, because the same nodes meet in every simulation. */
 function descriptorOf(nodes: number, threshold: number): Descriptor {
   const name = `${threshold} of ${nodes}`;
-  const known = descriptors.get(name) ?? parseDescriptor(descriptorFile(nodes, threshold));
+  const known =
+    descriptors.get(name) ??
+    parseDescriptor(
+      testDescriptor({
+        deploymentId: DEPLOYMENT_ID,
+        threshold,
+        seeds: Array.from({ length: nodes }, (_, place) => identitySeed(place + 1)),
+        credential: privateKey,
+        organisation: "Simulation",
+        natsKeys: NATS_KEYS,
+      }),
+    );
   descriptors.set(name, known);
   return known;
 }
 
 function identitySeed(index: number): Uint8Array {
   return sha256(utf8(`identity of node ${index}`));
-}
-
-function descriptorFile(nodes: number, threshold: number): Uint8Array {
-  const key = (seed: Uint8Array) => hex(new NodeIdentity(new Secret(seed.slice())).publicKey);
-  const indexes = Array.from({ length: nodes }, (_, place) => place + 1);
-  return utf8(
-    JSON.stringify({
-      version: 1,
-      deploymentId: DEPLOYMENT_ID,
-      threshold,
-      nodes: indexes.map((index) => ({
-        index,
-        id: `node-${index}`,
-        region: `region-${index}`,
-        identityKey: key(identitySeed(index)),
-        natsKey: NATS_KEYS[index - 1],
-      })),
-      operators: indexes.map((index) => ({ nodeId: `node-${index}`, publicKey: key(sha256(identitySeed(index))) })),
-      organisation: { name: "Simulation", credentialKey: base64url(credential.publicKey) },
-    }),
-  );
 }

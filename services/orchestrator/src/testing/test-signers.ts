@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign as signBytes } from "node:crypto";
+import { type KeyObject, sign as signBytes } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import {
   actionDigest,
@@ -13,14 +13,8 @@ import {
 import { base64url, hex, Secret, sha256, utf8 } from "@countersign/bytes";
 import { CountersignError, type ErrorDetails, type ErrorKind } from "@countersign/errors";
 import { interpret } from "@countersign/intent";
-import {
-  createNatsKey,
-  identityBook,
-  inProcessDeliveries,
-  NodeIdentity,
-  seededRng,
-  VirtualClock,
-} from "@countersign/mesh";
+import { identityBook, inProcessDeliveries, NodeIdentity, seededRng, VirtualClock } from "@countersign/mesh";
+import { seededKey, testDescriptor } from "@countersign/mesh/testing";
 import {
   GenerateResponseSchema,
   KeyStateResponseSchema,
@@ -133,7 +127,11 @@ export class TestSigners {
     await prepareCurves(seededRng("curves"));
     const credential = seededKey(sha256(utf8("credential")));
     const seeds = Array.from({ length: nodes }, (_, place) => sha256(utf8(`identity ${place + 1}`)));
-    return new TestSigners(parseDescriptor(descriptorFile(seeds, credential, threshold)), credential, seeds);
+    return new TestSigners(
+      parseDescriptor(testDescriptor({ deploymentId: DEPLOYMENT_ID, threshold, seeds, credential })),
+      credential,
+      seeds,
+    );
   }
 
   now = (): number => EPOCH_MS + Math.floor(this.clock.now());
@@ -318,30 +316,4 @@ export class TestSigners {
     this.#deliveries.set(hex(sessionId), made);
     return made;
   }
-}
-
-function seededKey(seed: Uint8Array): KeyObject {
-  const der = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]);
-  return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-}
-
-function descriptorFile(seeds: readonly Uint8Array[], credential: KeyObject, threshold: number): Uint8Array {
-  const publicKey = (seed: Uint8Array) => hex(new NodeIdentity(new Secret(seed.slice())).publicKey);
-  const spki = new Uint8Array(createPublicKey(credential).export({ format: "der", type: "spki" }));
-  return utf8(
-    JSON.stringify({
-      version: 1,
-      deploymentId: DEPLOYMENT_ID,
-      threshold,
-      nodes: seeds.map((seed, place) => ({
-        index: place + 1,
-        id: `node-${place + 1}`,
-        region: `region-${place + 1}`,
-        identityKey: publicKey(seed),
-        natsKey: createNatsKey().publicKey,
-      })),
-      operators: seeds.map((seed, place) => ({ nodeId: `node-${place + 1}`, publicKey: publicKey(sha256(seed)) })),
-      organisation: { name: "Test", credentialKey: base64url(spki) },
-    }),
-  );
 }

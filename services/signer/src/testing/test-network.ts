@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign as signBytes } from "node:crypto";
+import { type KeyObject, sign as signBytes } from "node:crypto";
 import {
   actionDigest,
   apply,
@@ -9,8 +9,9 @@ import {
   parseDescriptor,
   sessionHeads,
 } from "@countersign/authority";
-import { base64url, hex, Secret, sha256, utf8 } from "@countersign/bytes";
-import { connectMesh, createNatsKey, identityBook, NodeIdentity, SimulatedNetwork, seededRng } from "@countersign/mesh";
+import { base64url, Secret, sha256, utf8 } from "@countersign/bytes";
+import { connectMesh, identityBook, NodeIdentity, SimulatedNetwork, seededRng } from "@countersign/mesh";
+import { seededKey, testDescriptor } from "@countersign/mesh/testing";
 import { type PartyIndex, prepareCurves, type SchnorrPartial } from "@countersign/threshold";
 import { type KekProvider, type MemoryStore, memoryStore, Vault } from "@countersign/vault";
 import type { CertifiedKey, Session } from "@countersign/wire";
@@ -54,7 +55,10 @@ export class TestNetwork {
     await prepareCurves(seededRng("curves"));
     const credential = seededKey(sha256(utf8("credential")));
     const seeds = [1, 2, 3].map((index) => sha256(utf8(`identity ${index}`)));
-    const made = new TestNetwork(parseDescriptor(descriptorFile(seeds, credential, threshold)), credential);
+    const made = new TestNetwork(
+      parseDescriptor(testDescriptor({ deploymentId: "dep-test", threshold, seeds, credential })),
+      credential,
+    );
     for (const [place, seed] of seeds.entries()) await made.#startNode(place + 1, seed);
     await made.network.clock.advance(1_000);
     return made;
@@ -168,33 +172,6 @@ export class TestNetwork {
     const node: SignerNode = { descriptor, authority, self: index, identity, vault, mesh, ...book, now, clock, rng };
     this.nodes.set(index, Object.assign(parts, { node, store }));
   }
-}
-
-/** A key from 32 bytes: the same network every time. */
-function seededKey(seed: Uint8Array): KeyObject {
-  const der = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]);
-  return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-}
-
-function descriptorFile(seeds: readonly Uint8Array[], credential: KeyObject, threshold: number): Uint8Array {
-  const publicKey = (seed: Uint8Array) => hex(new NodeIdentity(new Secret(seed.slice())).publicKey);
-  const spki = new Uint8Array(createPublicKey(credential).export({ format: "der", type: "spki" }));
-  return utf8(
-    JSON.stringify({
-      version: 1,
-      deploymentId: "dep-test",
-      threshold,
-      nodes: seeds.map((seed, place) => ({
-        index: place + 1,
-        id: `node-${place + 1}`,
-        region: `region-${place + 1}`,
-        identityKey: publicKey(seed),
-        natsKey: createNatsKey().publicKey,
-      })),
-      operators: seeds.map((seed, place) => ({ nodeId: `node-${place + 1}`, publicKey: publicKey(sha256(seed)) })),
-      organisation: { name: "Test", credentialKey: base64url(spki) },
-    }),
-  );
 }
 
 /** The KEK's strength is tested where it lives. */
