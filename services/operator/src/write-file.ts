@@ -1,4 +1,5 @@
-import { mkdir, open, rename } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Owner only: every file of a data folder is a secret or tells how to reach one. */
@@ -10,23 +11,38 @@ export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: FOLDER_MODE });
 }
 
-/** Writes a file of mode 0600 that is whole or absent after a crash: temporary name, fsync, rename, fsync of the folder. */
+/** What `writeFileAtomic` adds to a name until the file is whole; a crash may leave such a file behind. */
+export const DRAFT = /\.[0-9a-f]{16}\.draft$/;
+
+/**
+ * Writes a file of mode 0600 that is whole or absent after a crash: temporary name, fsync, rename, fsync of the folder. Of several
+ * commands that write it at the same time each has a name of its own, and the last one's file stays.
+ */
 export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
   const folder = dirname(path);
   await makeFolder(folder);
-  const draft = `${path}.draft`;
-  const file = await open(draft, "w", FILE_MODE);
+  const draft = `${path}.${randomBytes(8).toString("hex")}.draft`;
   try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
+    await writeSynced(draft, content);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
   }
-  await rename(draft, path);
   const directory = await open(folder, "r");
   try {
     await directory.sync();
   } finally {
     await directory.close();
+  }
+}
+
+async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
+  const file = await open(path, "wx", FILE_MODE);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }

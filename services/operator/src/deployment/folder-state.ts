@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename } from "node:path";
 import { operatorError } from "../errors.ts";
+import { DRAFT } from "../write-file.ts";
 import { type DataFolder, ENTRIES } from "./data-folder.ts";
 
 /** What `up` writes before a deployment is made: its lock and its log. */
@@ -16,7 +17,7 @@ export async function folderState(folder: DataFolder): Promise<"empty" | "half-w
     );
   });
   const ours: readonly string[] = ENTRIES;
-  const foreign = names.find((name) => !ours.includes(name.replace(/\.draft$/, "")));
+  const foreign = names.find((name) => !ours.includes(name.replace(DRAFT, "")));
   if (foreign !== undefined)
     throw operatorError(
       "data_folder_foreign",
