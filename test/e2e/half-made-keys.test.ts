@@ -6,6 +6,7 @@ import { concatBytes, hex, lengthPrefixed, sha256, u32be } from "@countersign/by
 import { CountersignError } from "@countersign/errors";
 import type { CreateKeyResponse } from "@countersign/proto/orchestrator";
 import { type KeyStateResponse, KeyStateResponse_State as State } from "@countersign/proto/signer";
+import type { Key } from "@countersign/sdk";
 import { type CertifiedKey, evidenceToWire, keyFromWire, keyToWire } from "@countersign/wire";
 import { BusObserver } from "./bus-observer.ts";
 import { Insider, QUORUMS } from "./insider.ts";
@@ -18,6 +19,9 @@ const KEYS = 6;
 const TRY_MS = 20_000;
 /** The API looks every 10 s for what was cut off, and each try of its own takes some seconds to fail. */
 const CONTINUED_MS = 45_000;
+
+/** One blow in some six hits the moment at which a creation can only end as no key. */
+const TRIES_MAX = 10;
 
 /** When and whom: the n-th message of a round on the bus, over all keys in the making; each round has 6 a key. */
 interface Blow {
@@ -75,6 +79,13 @@ describe("keys whose making is cut off", { timeout: 300_000 }, () => {
     return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   }
 
+  /** Keys that the API gave up because too few nodes could still promise to forget them, by its log. */
+  function keysGivenUp(): string[] {
+    const lines = network.log("api").split("\n");
+    const told = lines.filter((line) => line.includes('"key_half_made"'));
+    return told.flatMap((line) => /"keyId":"([^"]+)"/.exec(line)?.[1] ?? []);
+  }
+
   /** The same approval once more, until there is an answer that stays: the key, or that there will be none. */
   function again(evidence: Evidence): Promise<CertifiedKey | "none"> {
     return until("the approval came to an end", async () => {
@@ -125,17 +136,26 @@ describe("keys whose making is cut off", { timeout: 300_000 }, () => {
   }
 
   test("a creation that dies with API and orchestrator is taken to its end by the API itself", async () => {
-    const known = new Set((await network.client.keys()).items.map(({ id }) => id));
     const blow: Blow = { round: "reveal", message: 1, victims: ["api", "orchestrator"] };
+    let created: Key | undefined;
+    // The nodes notice one after the other that the orchestrator is gone. What some had staged by then may rightly end as no key.
+    for (let tries = 0; created === undefined && tries < TRIES_MAX; tries++) {
+      const known = new Set((await network.client.keys()).items.map(({ id }) => id));
+      const givenUp = new Set(keysGivenUp());
+      await strike(blow, () => [network.client.createKey(ED25519)]);
+      await network.up();
+      const end = await until(
+        "the key is there without anybody asking again, or it was given up",
+        async () =>
+          (await network.client.keys()).items.find(({ id }) => !known.has(id)) ??
+          keysGivenUp().find((keyId) => !givenUp.has(keyId)),
+        CONTINUED_MS,
+      );
+      if (typeof end === "string") assert.ok(!(await held(end)).some(isActive), "no node uses what was given up");
+      else created = end;
+    }
 
-    await strike(blow, () => [network.client.createKey(ED25519)]);
-    await network.up();
-    const created = await until(
-      "the key is there without anybody asking again",
-      async () => (await network.client.keys()).items.find(({ id }) => !known.has(id)),
-      CONTINUED_MS,
-    );
-
+    assert.ok(created !== undefined, "a creation can be continued");
     assert.equal(created.status, "Active");
     assert.equal((await network.client.sign(created.id, { kind: "Message", message: "0x00" })).status, "Signed");
   });
